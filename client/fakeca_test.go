@@ -14,6 +14,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -359,4 +360,13 @@ func names(t testing.TB, list ...string) []Identifier {
 
 func (p *paper) request(t testing.TB, list ...string) Request {
 	return Request{Identifiers: names(t, list...), Solvers: []SolverFor{{challenge.HTTP01, p}}}
+}
+
+// newTLS serves ca once more, with a certificate that nobody trusts.
+func newTLS(t *testing.T, ca *fakeCA) string {
+	srv := httptest.NewUnstartedServer(ca)
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	return srv.URL
 }

@@ -188,7 +188,7 @@ func describeBody(h http.Header, body []byte) string {
 	if len(body) == 0 {
 		return "empty answer"
 	}
-	return "answer is " + printable(mt) + " and not a problem document: " + strconv.Quote(clip(printable(string(body)), 120))
+	return "the answer is of type " + strconv.Quote(printable(mt)) + " and begins " + strconv.Quote(clip(printable(string(body)), 120))
 }
 
 const maxText = 2000

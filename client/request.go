@@ -83,6 +83,9 @@ func (a *answer) object(v any) error {
 		if errors.Is(err, ErrRefused) {
 			return err
 		}
+		if errors.As(err, new(*json.SyntaxError)) {
+			return wrapf(ErrNotACME, "%s (%s)", printable(err.Error()), describeBody(a.header, a.body))
+		}
 		return wrapf(ErrNotACME, "%s", printable(err.Error()))
 	}
 	return nil
@@ -103,7 +106,7 @@ func (c *Client) do(ctx context.Context, q *call) (*answer, error) {
 	for {
 		url, err := c.target(ctx, q)
 		if err != nil {
-			return nil, c.failed(q, url, &t, err, time.Time{})
+			return nil, c.failed(ctx, q, url, &t, err, time.Time{})
 		}
 		a, err := c.attempt(ctx, q, url, &t)
 		if err == nil {
@@ -111,7 +114,7 @@ func (c *Client) do(ctx context.Context, q *call) (*answer, error) {
 		}
 		again, wait, maybeDone := c.judge(ctx, q, &t, a, err)
 		if !again {
-			return nil, c.failed(q, url, &t, err, retryAt(a))
+			return nil, c.failed(ctx, q, url, &t, err, retryAt(a))
 		}
 		if wait > 0 {
 			c.log.DebugContext(ctx, "acme: repeating request", "step", q.step, "url", url, "wait", wait, "err", err)
@@ -120,7 +123,7 @@ func (c *Client) do(ctx context.Context, q *call) (*answer, error) {
 				sleep = c.clock.Sleep
 			}
 			if serr := sleep(ctx, wait); serr != nil {
-				return nil, c.failed(q, url, &t, fmt.Errorf("%w (waiting to repeat after: %w)", serr, err), retryAt(a))
+				return nil, c.failed(ctx, q, url, &t, fmt.Errorf("%w (waiting to repeat after: %w)", serr, err), retryAt(a))
 			}
 		}
 		if maybeDone && q.lost != nil {
@@ -240,7 +243,7 @@ func (c *Client) judge(ctx context.Context, q *call, t *attempts, a *answer, err
 }
 
 // failed is the error that tells the whole story.
-func (c *Client) failed(q *call, url string, t *attempts, err error, at time.Time) error {
+func (c *Client) failed(ctx context.Context, q *call, url string, t *attempts, err error, at time.Time) error {
 	final, isFinal := errors.AsType[finalError](err)
 	if isFinal {
 		if e, ok := errors.AsType[*Error](err); ok {
@@ -249,8 +252,8 @@ func (c *Client) failed(q *call, url string, t *attempts, err error, at time.Tim
 		}
 		err = final.error
 	}
-	if _, ok := errors.AsType[*Problem](err); !ok && !isFinal && !errors.Is(err, ErrNotACME) && !errors.Is(err, ErrRefused) &&
-		!errors.Is(err, ErrNotOffered) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+	if _, answered := errors.AsType[*Problem](err); !answered && !isFinal && ctx.Err() == nil && !errors.Is(err, ErrNotACME) &&
+		!errors.Is(err, ErrRefused) && !errors.Is(err, ErrNotOffered) && !errors.Is(err, ErrUnauthorized) {
 		err = fmt.Errorf("%w: %w", ErrUnreachable, err)
 		if ce, ok := errors.AsType[x509.CertificateInvalidError](err); ok && ce.Reason == x509.Expired {
 			err = fmt.Errorf("%w (or this machine's clock is wrong: it says %s)", err, c.clock.Now().UTC().Format(time.RFC3339))

@@ -328,6 +328,9 @@ func (s *solving) await(ctx context.Context) ([]Failure, error) {
 			if failed := s.unpromising(); len(failed) > 0 {
 				return failed, nil
 			}
+			if err := s.uncovered(); err != nil {
+				return nil, err
+			}
 			step *= 2
 			look = now.Add(step)
 		}
@@ -335,6 +338,25 @@ func (s *solving) await(ctx context.Context) ([]Failure, error) {
 			return nil, pollError(o, err)
 		}
 	}
+}
+
+// uncovered is the error of an order that waits although all its authorizations
+// are valid, because it has none for some name.
+func (s *solving) uncovered() error {
+	covered := make(map[Identifier]bool, len(s.authzs))
+	for _, z := range s.authzs {
+		if z.Status != StatusValid {
+			return nil
+		}
+		covered[z.Identifier] = true
+	}
+	for _, id := range s.is.ids {
+		if !covered[id.base()] {
+			return &Error{Step: "waiting for order", Identifier: joinIdentifiers(s.is.ids), Method: "POST", URL: s.order.URL,
+				Err: wrapf(ErrRefused, "all its authorizations are valid, but it has none for %s", id.Value)}
+		}
+	}
+	return nil
 }
 
 // firstWait is until the CA said to look, or has fetched every response, or a
