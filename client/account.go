@@ -166,6 +166,9 @@ func (c *Client) Account(key crypto.Signer, url string) (*Account, error) {
 	return &Account{c: c, signer: s, url: url}, nil
 }
 
+// Client is the client that the account belongs to.
+func (a *Account) Client() *Client { return a.c }
+
 // URL identifies the account at the CA; keep it, with the key.
 func (a *Account) URL() string { return a.url }
 
