@@ -16,6 +16,7 @@ import (
 	"io"
 	"log"
 	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -27,6 +28,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/acme-e2e/acme-e2e/challenge"
+	"github.com/acme-e2e/acme-e2e/internal/memnet"
 )
 
 // fakeCA is a CA of few words that a test bends: hook sees every request first
@@ -70,6 +72,21 @@ type request struct {
 }
 
 func newFakeCA(t *testing.T) *fakeCA {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	return newFakeCAOn(t, l)
+}
+
+// bubbled is a CA and an account of it for use in a synctest bubble.
+func bubbled(t *testing.T, change ...func(*Config)) (*fakeCA, *Account) {
+	l := memnet.Listen()
+	ca := newFakeCAOn(t, l)
+	tr := &http.Transport{DialContext: l.Dial}
+	t.Cleanup(tr.CloseIdleConnections)
+	return ca, ca.account(append(change, func(c *Config) { c.Transport, c.Retry = tr, RetryPolicy{} })...)
+}
+
+func newFakeCAOn(t *testing.T, l net.Listener) *fakeCA {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	ca := &fakeCA{t: t, seen: map[string]int{}, accts: map[string]string{}, urls: map[string]*jose.JSONWebKey{}, key: key}
@@ -80,7 +97,11 @@ func newFakeCA(t *testing.T) *fakeCA {
 	require.NoError(t, err)
 	ca.issuer, err = x509.ParseCertificate(der)
 	require.NoError(t, err)
-	ca.srv = httptest.NewServer(ca)
+	ca.srv = httptest.NewUnstartedServer(ca)
+	require.NoError(t, ca.srv.Listener.Close())
+	ca.srv.Listener = l
+	ca.srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	ca.srv.Start()
 	t.Cleanup(ca.srv.Close)
 	return ca
 }
