@@ -18,9 +18,10 @@ const (
 // noncePool holds the nonces that came with answers and were not used yet, the
 // newest on top. The zero value is an empty pool.
 type noncePool struct {
-	mu    sync.Mutex
-	stack []pooledNonce
-	wait  []*nonceWaiter
+	mu     sync.Mutex
+	stack  []pooledNonce
+	wait   []*nonceWaiter
+	coming int // prefetches on their way
 }
 
 type pooledNonce struct {
@@ -88,6 +89,35 @@ func (p *noncePool) refused(n pooledNonce, now time.Time) {
 	p.stack = keep
 }
 
+// await registers w when a prefetch is on its way that nobody else waits for.
+func (p *noncePool) await(w *nonceWaiter) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.stack) > 0 || p.coming <= len(p.wait) {
+		return false
+	}
+	p.wait = append(p.wait, w)
+	return true
+}
+
+// begun counts prefetches; ended takes one off, and wakes a waiter that has
+// nothing left to wait for.
+func (p *noncePool) begun(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.coming += n
+}
+
+func (p *noncePool) ended() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.coming--
+	if n := len(p.wait); n > p.coming {
+		p.wait[n-1].wake()
+		p.wait = p.wait[:n-1]
+	}
+}
+
 func (p *noncePool) size() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -133,6 +163,17 @@ func (c *Client) nonce(ctx context.Context) (pooledNonce, error) {
 	if n, ok := c.nonces.take(c.clock.Now()); ok {
 		return n, nil
 	}
+	wctx, wake := context.WithCancel(ctx)
+	defer wake()
+	if w := (&nonceWaiter{wake: wake}); c.nonces.await(w) {
+		<-wctx.Done()
+		if v := c.nonces.dequeue(w); v != "" {
+			return pooledNonce{v, c.clock.Now()}, nil
+		}
+	}
+	if n, ok := c.nonces.take(c.clock.Now()); ok {
+		return n, nil
+	}
 	var got string
 	q := &call{
 		step: "getting a nonce", endpoint: endpointNewNonce, method: http.MethodHead, limit: maxSmall,
@@ -144,6 +185,9 @@ func (c *Client) nonce(ctx context.Context) (pooledNonce, error) {
 			err := c.clock.Sleep(wctx, d)
 			if got = c.nonces.dequeue(w); got != "" {
 				return errNonceArrived
+			}
+			if ctx.Err() == nil {
+				return nil // slept enough, or woken because a prefetch came to nothing
 			}
 			return err
 		},
@@ -173,8 +217,11 @@ const errNonceArrived = textError("a nonce arrived")
 func (c *Client) prefetch(ctx context.Context, n int) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	for range n - c.nonces.size() {
+	n = max(n-c.nonces.size(), 0)
+	c.nonces.begun(n)
+	for range n {
 		wg.Go(func() {
+			defer c.nonces.ended()
 			q := &call{step: "getting a nonce", endpoint: endpointNewNonce, method: http.MethodHead, limit: maxSmall}
 			url, err := c.target(ctx, q)
 			if err != nil {

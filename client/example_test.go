@@ -1,0 +1,189 @@
+package client_test
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"time"
+
+	"github.com/acme-e2e/acme-e2e/challenge"
+	"github.com/acme-e2e/acme-e2e/client"
+)
+
+// The examples that name Let's Encrypt are compiled and not run; what they show
+// runs against Pebble in the tests of this package.
+
+func Example() {
+	ctx := context.Background()
+	c, err := client.New(client.Config{DirectoryURL: client.LetsEncryptStaging})
+	if err != nil {
+		log.Fatal(err)
+	}
+	key, err := client.GenerateKey(client.P256) // keep it: see client.MarshalKey
+	if err != nil {
+		log.Fatal(err)
+	}
+	acct, err := c.NewAccount(ctx, key, client.AccountOptions{Contact: []string{"admin@example.org"}, AgreeTerms: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	names, err := client.ParseIdentifiers("example.org", "www.example.org")
+	if err != nil {
+		log.Fatal(err)
+	}
+	var solver challenge.Solver // one of the challenge package, or of your own
+	cert, err := acct.Obtain(ctx, client.Request{
+		Identifiers: names,
+		Solvers:     []client.SolverFor{{Type: challenge.HTTP01, Solver: solver}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(cert.Leaf.NotAfter)
+}
+
+func ExampleAccount_Obtain_resume() {
+	var acct *client.Account
+	var r client.Request
+	if data, err := os.ReadFile("pending.json"); err == nil { // an earlier run was interrupted
+		r.Resume = new(client.Pending)
+		if err := json.Unmarshal(data, r.Resume); err != nil {
+			log.Fatal(err)
+		}
+		r.Identifiers = r.Resume.Identifiers
+	}
+	r.OnPending = func(_ context.Context, p client.Pending) error {
+		data, err := json.Marshal(p)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile("pending.json", data, 0o600)
+	}
+	if _, err := acct.Obtain(context.Background(), r); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func ExampleClient_RenewalInfo() {
+	var c *client.Client
+	var leaf *x509.Certificate
+	info, err := c.RenewalInfo(context.Background(), leaf)
+	switch {
+	case errors.Is(err, client.ErrNotOffered):
+		fmt.Println("renew by lifetime: this CA has no renewal information")
+	case err != nil:
+		fmt.Println("renew by lifetime, and ask again in six hours:", err)
+	default:
+		fmt.Println("renew at", info.Pick(nil), "and ask again in", info.RetryAfter)
+	}
+}
+
+func ExampleAccount_ChangeKey() {
+	ctx := context.Background()
+	var acct *client.Account
+	next, err := client.GenerateKey(client.P256)
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Write next to disk beside the old key before this call.
+	if err := acct.ChangeKey(ctx, next); err != nil {
+		// After a crash in the middle: which of the two has the account?
+		key, ferr := acct.Client().FindKey(ctx, acct.URL(), acct.Key(), next)
+		fmt.Println(key, ferr)
+	}
+}
+
+func ExampleAccount_Orders() {
+	var acct *client.Account
+	for url, err := range acct.Orders(context.Background()) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(url)
+	}
+}
+
+func ExampleAccount_Revoke() {
+	var acct *client.Account
+	var cert *client.Certificate
+	if err := acct.Revoke(context.Background(), cert.Chain[0], client.Superseded); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func ExampleAccount_NewAuthorization() {
+	ctx := context.Background()
+	var acct *client.Account
+	id, err := client.DNS("example.org")
+	if err != nil {
+		log.Fatal(err)
+	}
+	z, err := acct.NewAuthorization(ctx, id)
+	if errors.Is(err, client.ErrNotOffered) {
+		fmt.Println("this CA authorizes with orders only")
+		return
+	}
+	fmt.Println(z.Status, err)
+}
+
+func ExampleAccount_Update() {
+	ctx := context.Background()
+	var acct *client.Account
+	_, err := acct.Read(ctx)
+	if p, ok := errors.AsType[*client.Problem](err); ok && errors.Is(p, client.ErrUserActionRequired) {
+		fmt.Println("read", p.TermsOfService, "and visit", p.Instance)
+		_, err = acct.Update(ctx, client.AccountUpdate{AgreeTerms: true})
+	}
+	fmt.Println(err)
+}
+
+func ExampleRateLimited() {
+	err := error(&client.Error{Step: "creating order", Err: &client.Problem{
+		Type: "urn:ietf:params:acme:error:rateLimited", Status: 429, Detail: "too many certificates",
+		RetryAfter: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}})
+	if until, ok := client.RateLimited(err); ok {
+		fmt.Println("come back at", until)
+	}
+	fmt.Println(client.Temporary(err), client.CallerFault(err))
+	// Output:
+	// come back at 2030-01-02 03:04:05 +0000 UTC
+	// true false
+}
+
+func ExampleParseIdentifiers() {
+	ids, err := client.ParseIdentifiers("Bücher.example", "*.example.org", "2001:db8::1")
+	fmt.Println(ids, err)
+	// Output: [{dns xn--bcher-kva.example} {dns *.example.org} {ip 2001:db8::1}] <nil>
+}
+
+func ExampleParseEABKey() {
+	mac, err := client.ParseEABKey("zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W")
+	if err != nil {
+		log.Fatal(err)
+	}
+	opts := client.AccountOptions{AgreeTerms: true, EAB: &client.ExternalAccountBinding{KeyID: "kid-1", Key: mac}}
+	fmt.Println(len(opts.EAB.Key))
+	// Output: 48
+}
+
+func ExampleNewCSR() {
+	key, err := client.GenerateKey(client.P384)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ids, err := client.ParseIdentifiers("example.org")
+	if err != nil {
+		log.Fatal(err)
+	}
+	der, err := client.NewCSR(key, ids, true)
+	if err != nil {
+		log.Fatal(err)
+	}
+	csr, err := x509.ParseCertificateRequest(der)
+	fmt.Println(csr.DNSNames, err)
+	// Output: [example.org] <nil>
+}
