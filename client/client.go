@@ -84,9 +84,10 @@ type Client struct {
 	nonces noncePool
 	skewed atomic.Bool // a clock skew was logged
 
-	dirMu  sync.Mutex // covers the fields below, never a request
-	dir    *Directory
-	dirAge time.Time
+	dirMu   sync.Mutex // covers the fields below, never a request
+	dir     *Directory
+	dirAge  time.Time
+	dirBusy chan struct{} // closed when the fetch that is under way ends
 }
 
 // New checks the configuration and returns a client. It does not touch the

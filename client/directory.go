@@ -46,19 +46,42 @@ var (
 const directoryLife = 24 * time.Hour
 
 // Directory returns the CA's directory, fetched at the first call and again
-// after a day. The caller must not change it.
+// after a day, once for all who ask meanwhile. The caller must not change it.
 func (c *Client) Directory(ctx context.Context) (*Directory, error) {
-	c.dirMu.Lock()
-	d, age := c.dir, c.dirAge
-	c.dirMu.Unlock()
-	if d != nil && c.clock.Now().Sub(age) < directoryLife {
-		return d, nil
+	for waited := false; ; waited = true {
+		c.dirMu.Lock()
+		d, age, busy := c.dir, c.dirAge, c.dirBusy
+		stale := d == nil || c.clock.Now().Sub(age) >= directoryLife
+		mine := stale && busy == nil // nobody else is fetching it
+		if mine {
+			busy = make(chan struct{})
+			c.dirBusy = busy
+		}
+		c.dirMu.Unlock()
+		switch {
+		case !stale:
+			return d, nil
+		case mine:
+			fresh, err := c.Refresh(ctx)
+			c.dirMu.Lock()
+			c.dirBusy = nil
+			c.dirMu.Unlock()
+			close(busy)
+			if err != nil && d != nil {
+				return d, nil // an old directory is better than none
+			}
+			return fresh, err
+		case d != nil:
+			return d, nil
+		case waited:
+			return c.Refresh(ctx) // the other failed; don't queue up behind each other
+		}
+		select {
+		case <-busy:
+		case <-ctx.Done():
+			return nil, &Error{Step: "fetching directory", Method: http.MethodGet, URL: c.cfg.DirectoryURL, Err: context.Cause(ctx)}
+		}
 	}
-	fresh, err := c.Refresh(ctx)
-	if err != nil && d != nil {
-		return d, nil // an old directory is better than none
-	}
-	return fresh, err
 }
 
 // Refresh fetches the directory now: after the CA announced new terms of

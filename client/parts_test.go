@@ -161,15 +161,33 @@ func (f fixed) Public() crypto.PublicKey                                  { retu
 func (f fixed) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return nil, io.EOF }
 
 func TestMalformedSignaturesOfAKeyAreNoticed(t *testing.T) {
-	for _, der := range [][]byte{nil, {0x30}, {0x30, 0x06, 2, 1, 0, 2, 1, 1}, {0x30, 0x06, 2, 1, 1, 2, 1, 1, 0}, append([]byte{0x30, 0x26, 2, 33}, make([]byte, 36)...)} {
-		_, err := rawSignature(der, 32)
-		require.Error(t, err)
+	key := testKey(t)
+	for _, der := range [][]byte{nil, {0x30}, {0x30, 0x06, 2, 1, 0, 2, 1, 1}, {0x30, 0x06, 2, 1, 1, 2, 1, 1, 0}, append([]byte{0x30, 0x27, 2, 34, 1}, append(make([]byte, 33), 2, 1, 1)...)} {
+		s, err := newJWSSigner(faulty{key.Public(), der})
+		require.NoError(t, err)
+		_, err = s.sign("", "https://ca.example/", "", nil)
+		require.ErrorContains(t, err, "malformed ECDSA signature")
 	}
-	raw, err := rawSignature([]byte{0x30, 0x06, 2, 1, 1, 2, 1, 2}, 32)
+	s, err := newJWSSigner(faulty{key.Public(), []byte{0x30, 0x06, 2, 1, 1, 2, 1, 2}})
 	require.NoError(t, err)
-	require.Len(t, raw, 64)
-	require.Equal(t, byte(1), raw[31])
-	require.Equal(t, byte(2), raw[63])
+	_, err = s.sign("", "https://ca.example/", "", nil)
+	require.NoError(t, err)
+}
+
+type faulty struct {
+	pub crypto.PublicKey
+	sig []byte
+}
+
+func (f faulty) Public() crypto.PublicKey                                  { return f.pub }
+func (f faulty) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return f.sig, nil }
+
+func TestHeaderStrings(t *testing.T) {
+	for _, s := range []string{"", "a", `a"b\c`, "ä\n", "\x00", "https://ca.example/x?y=<z>&"} {
+		var back string
+		require.NoError(t, json.Unmarshal(appendJSON(nil, s), &back))
+		require.Equal(t, s, back)
+	}
 }
 
 func TestKeysRoundTrip(t *testing.T) {
