@@ -357,3 +357,34 @@ type discardWriter struct{ h http.Header }
 func (d discardWriter) Header() http.Header         { return d.h }
 func (d discardWriter) Write(b []byte) (int, error) { return len(b), nil }
 func (d discardWriter) WriteHeader(int)             {}
+
+func TestRetryAfterIsWaitedForOncePerOrder(t *testing.T) {
+	t.Parallel()
+	p := newPebble(t, pebbleOptions{retryAuthz: 2, retryOrder: 1})
+	a := p.account()
+	took := func(names int) time.Duration {
+		var list []string
+		for i := range names {
+			list = append(list, fmt.Sprintf("n%d.of%d.example", i, names))
+		}
+		begun := time.Now()
+		_, err := a.Obtain(t.Context(), p.request(list...))
+		require.NoError(t, err)
+		return time.Since(begun)
+	}
+	one, ten := took(1), took(10)
+	t.Logf("one name %s, ten names %s", one, ten)
+	require.Less(t, ten, one+500*time.Millisecond)
+}
+
+func TestValidAuthorizationsAreNotProvenAgain(t *testing.T) {
+	t.Parallel()
+	p := newPebble(t, pebbleOptions{authzReuse: "100"})
+	a := p.account()
+	_, err := a.Obtain(t.Context(), p.request("a.example", "b.example"))
+	require.NoError(t, err)
+	r := p.request("a.example", "b.example")
+	r.Solvers = nil
+	_, err = a.Obtain(t.Context(), r)
+	require.NoError(t, err)
+}
