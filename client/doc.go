@@ -13,7 +13,7 @@
 //	...
 //	cert, err := acct.Obtain(ctx, client.Request{
 //		Identifiers: names,
-//		Solvers:     []client.SolverFor{{Type: challenge.HTTP01, Solver: solver}},
+//		Solvers:     []client.SolverFor{{Type: challenge.HTTP01, Solver: challenge.NewHTTP01(challenge.HTTP01Options{})}},
 //		OnPending:   func(ctx context.Context, p client.Pending) error { return save(p) },
 //	})
 //

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -374,7 +375,7 @@ func TestRetryAfterIsWaitedForOncePerOrder(t *testing.T) {
 	}
 	one, ten := took(1), took(10)
 	t.Logf("one name %s, ten names %s", one, ten)
-	require.Less(t, ten, one+500*time.Millisecond)
+	require.Less(t, ten, 2*time.Second, "a second, in whole seconds when it is a date, and not ten")
 }
 
 func TestValidAuthorizationsAreNotProvenAgain(t *testing.T) {
@@ -387,4 +388,38 @@ func TestValidAuthorizationsAreNotProvenAgain(t *testing.T) {
 	r.Solvers = nil
 	_, err = a.Obtain(t.Context(), r)
 	require.NoError(t, err)
+}
+
+func TestSolversOfThisModule(t *testing.T) {
+	t.Parallel()
+	free := func() (string, int) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		defer func() { _ = l.Close() }()
+		return l.Addr().String(), l.Addr().(*net.TCPAddr).Port
+	}
+	httpAddr, httpPort := free()
+	tlsAddr, tlsPort := free()
+	p := newPebble(t, pebbleOptions{httpPort: httpPort, tlsPort: tlsPort})
+	a := p.account()
+	ids, err := client.ParseIdentifiers("a.example", "b.example", "127.0.0.1")
+	require.NoError(t, err)
+	for _, s := range []client.SolverFor{
+		{Type: challenge.HTTP01, Solver: challenge.NewHTTP01(challenge.HTTP01Options{Address: httpAddr})},
+		{Type: challenge.TLSALPN01, Solver: challenge.NewTLSALPN01(challenge.TLSALPN01Options{Address: tlsAddr})},
+	} {
+		p.requests()
+		cert, err := a.Obtain(t.Context(), client.Request{Identifiers: ids, Solvers: []client.SolverFor{s}})
+		require.NoError(t, err, s.Type)
+		require.Len(t, cert.Leaf.IPAddresses, 1)
+		require.LessOrEqual(t, p.requests(), 2*3+5+2+2, s.Type)
+	}
+	l, err := net.Listen("tcp", httpAddr)
+	require.NoError(t, err, "the port is free again")
+	defer func() { _ = l.Close() }()
+	p.requests()
+	_, err = a.Obtain(t.Context(), client.Request{Identifiers: ids, Solvers: []client.SolverFor{
+		{Type: challenge.HTTP01, Solver: challenge.NewHTTP01(challenge.HTTP01Options{Address: httpAddr})}}})
+	require.ErrorIs(t, err, challenge.ErrPortTaken)
+	require.Zero(t, p.requests(), "a taken port costs nothing at the CA")
 }

@@ -35,7 +35,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	var solver challenge.Solver // one of the challenge package, or of your own
+	solver := challenge.NewHTTP01(challenge.HTTP01Options{}) // on port 80, while a challenge is pending
 	cert, err := acct.Obtain(ctx, client.Request{
 		Identifiers: names,
 		Solvers:     []client.SolverFor{{Type: challenge.HTTP01, Solver: solver}},

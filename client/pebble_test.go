@@ -45,6 +45,7 @@ type pebbleOptions struct {
 	nonceReject, authzReuse, alternates, perPage string
 	eab                                          map[string]string
 	retryAuthz, retryOrder                       int
+	httpPort, tlsPort                            int // where Pebble validates; 0 is the responder's
 	wrap                                         func(http.Handler) http.Handler
 }
 
@@ -82,7 +83,14 @@ func newPebble(t testing.TB, o pebbleOptions) *pebble {
 		alternates = 2
 	}
 	issuer := ca.New(quiet, store, "", "ecdsa", alternates, 1, map[string]ca.Profile{"default": {Description: "ninety days"}, "short": {Description: "six days", ValidityPeriod: 6 * 86400}})
-	validator := va.New(quiet, p.solver.port, p.solver.port, false, p.solver.dnsAddr, store)
+	httpPort, tlsPort := o.httpPort, o.tlsPort
+	if httpPort == 0 {
+		httpPort = p.solver.port
+	}
+	if tlsPort == 0 {
+		tlsPort = p.solver.port
+	}
+	validator := va.New(quiet, httpPort, tlsPort, false, p.solver.dnsAddr, store)
 	front := wfe.New(quiet, store, validator, issuer, []string{"pebble.example"}, true, len(o.eab) > 0, o.retryAuthz, o.retryOrder)
 	p.front = front.Handler()
 	if p.wrap != nil {
