@@ -180,19 +180,26 @@ func plainURL(rest string) bool {
 	if rest == "" || rest[0] == '/' || rest[0] == ':' || len(rest) > maxURL-8 {
 		return false
 	}
-	host, _, _ := strings.Cut(rest, "/")
-	for i := range len(rest) {
-		switch b := rest[i]; {
-		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9', b == '-', b == '.', b == '_':
-		case b == '/' || b == '=' || b == '~':
-			if i < len(host) {
-				return false
-			}
-		default:
+	host, path, _ := strings.Cut(rest, "/")
+	host, port, hasPort := strings.Cut(host, ":")
+	if hasPort && (!isDigits(port) || len(port) > 5) {
+		return false
+	}
+	for i := range len(host) {
+		if b := host[i]; !isAlphanumeric(b) && b != '-' && b != '.' {
+			return false
+		}
+	}
+	for i := range len(path) {
+		if b := path[i]; !isAlphanumeric(b) && b != '-' && b != '.' && b != '_' && b != '/' && b != '=' && b != '~' {
 			return false
 		}
 	}
 	return true
+}
+
+func isAlphanumeric(b byte) bool {
+	return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9'
 }
 
 func isLoopback(host string) bool {

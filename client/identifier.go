@@ -28,6 +28,12 @@ const (
 // wildcard "*.example.org". A trailing dot is dropped.
 func DNS(name string) (Identifier, error) {
 	rest, wildcard := strings.CutPrefix(strings.TrimSuffix(strings.TrimSpace(name), "."), "*.")
+	if plainHost(rest) {
+		if wildcard {
+			rest = "*." + rest
+		}
+		return Identifier{TypeDNS, rest}, nil
+	}
 	profile := idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(true), idna.VerifyDNSLength(true), idna.BidiRule())
 	ascii, err := profile.ToASCII(rest)
 	switch {
@@ -43,6 +49,34 @@ func DNS(name string) (Identifier, error) {
 		ascii = "*." + ascii
 	}
 	return Identifier{TypeDNS, ascii}, nil
+}
+
+// plainHost reports whether a name needs no mapping: letters in lower case,
+// digits and single hyphens, in labels of legal length, not all digits at the end.
+func plainHost(name string) bool {
+	if len(name) == 0 || len(name) > 253 {
+		return false
+	}
+	length, letters := 0, false
+	for i := range len(name) {
+		switch b := name[i]; {
+		case 'a' <= b && b <= 'z':
+			letters = true
+			length++
+		case '0' <= b && b <= '9':
+			length++
+		case b == '-' && length > 0 && i+1 < len(name) && name[i+1] != '.' && name[i+1] != '-':
+			length++
+		case b == '.' && length > 0:
+			length, letters = 0, false
+		default:
+			return false
+		}
+		if length > 63 {
+			return false
+		}
+	}
+	return length > 0 && letters
 }
 
 // IP makes an identifier of an address, IPv4 or IPv6 without a zone (RFC 8738).

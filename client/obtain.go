@@ -174,11 +174,13 @@ func (is *issuance) makeKey() (err error) {
 		if is.key, err = GenerateKey(is.r.KeyType); err != nil {
 			return err
 		}
-		pem, err := MarshalKey(is.key)
-		if err != nil {
-			return err
+		if is.r.OnPending != nil {
+			pem, err := MarshalKey(is.key)
+			if err != nil {
+				return err
+			}
+			is.pending.Key = string(pem)
 		}
-		is.pending.Key = string(pem)
 	}
 	is.public = is.key.Public()
 	if err := is.checkKey(); err != nil {
