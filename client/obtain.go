@@ -65,7 +65,7 @@ type Certificate struct {
 	PEM    []byte   // the same
 	Leaf   *x509.Certificate
 	Key    crypto.Signer // nil when the caller sent a CSR without Key
-	Issued []Identifier
+	Issued []Identifier  // what it is for, in the spelling that was ordered
 
 	URL, OrderURL string
 	Alternates    []string           // URLs of other chains: see Account.Certificate
@@ -103,6 +103,11 @@ type attempted struct {
 // each failed name. Whatever was presented is cleaned up when it returns, also
 // when ctx has ended; authorizations left pending are deactivated, unless the
 // order can be resumed.
+//
+// A CA may give one order to two Obtains of the same names that run at once;
+// the one that comes second fails then, so callers had better not do that.
+// When the account is gone (ErrAccountDoesNotExist) it is the caller who decides
+// whether NewAccount, with the same key, makes it again.
 func (a *Account) Obtain(ctx context.Context, r Request) (*Certificate, error) {
 	is := &issuance{a: a, c: a.c, r: &r, excluded: make(map[attempted]error)}
 	if err := is.prepare(); err != nil {

@@ -53,6 +53,7 @@ func TestRenewalInfoAnswers(t *testing.T) {
 			}
 			info, err := ca.client().RenewalInfo(t.Context(), leaf)
 			require.Equal(t, row.requests, ca.count("renewalInfo"))
+			require.Equal(t, 1, ca.count("dir"))
 			if row.poll == 0 {
 				require.Error(t, err)
 				if row.is != nil {

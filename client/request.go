@@ -200,7 +200,7 @@ func (c *Client) judge(ctx context.Context, q *call, t *attempts, a *answer, err
 	case isProblem && p.is(ErrBadSignatureAlgorithm) && !t.adopted && q.signer != nil:
 		t.adopted = true
 		return q.signer.adopt(p.Algorithms), 0, false
-	case isProblem && p.Status == http.StatusNotFound && q.endpoint != nil && !t.moved:
+	case isProblem && p.Status == http.StatusNotFound && q.endpoint != nil && q.url == "" && !t.moved:
 		t.moved = true // the directory may have moved its entries
 		return c.moved(ctx, q), 0, false
 	case isProblem && !temporaryStatus(p.Status):
