@@ -97,10 +97,10 @@ func (o Options) withDefaults() Options {
 type Solver struct {
 	opts    Options
 	journal journal
-	swept   sync.Once
 
-	mu  sync.Mutex
-	out map[string]*presented // by the challenge's name and value
+	mu    sync.Mutex
+	swept bool
+	out   map[string]*presented // by the challenge's name and value
 }
 
 type presented struct {
@@ -164,7 +164,7 @@ func (s *Solver) Check(ctx context.Context) error {
 // server has the values, or with a *PropagationError inside the *challenge.Error
 // of each challenge that is not everywhere in time.
 func (s *Solver) Present(ctx context.Context, challenges []challenge.Challenge) error {
-	s.swept.Do(func() { s.sweep(ctx) })
+	s.sweep(ctx)
 	var all []string
 	for _, c := range challenges {
 		all = append(all, c.Identifier)
@@ -172,8 +172,13 @@ func (s *Solver) Present(ctx context.Context, challenges []challenge.Challenge) 
 	var errs []error
 	var added []challenge.Challenge
 	var records []Record
+	located, failed := s.locate(ctx, challenges)
 	for i, c := range challenges {
-		r, err := s.add(ctx, c, len(challenges)-1-i, all)
+		r, err := located[i], failed[i]
+		r.Remaining, r.AllDomains = len(challenges)-1-i, all
+		if err == nil {
+			err = s.add(ctx, c, r)
+		}
 		if err != nil {
 			errs = append(errs, &challenge.Error{Challenge: c, Err: err})
 			continue
@@ -190,9 +195,24 @@ func (s *Solver) Present(ctx context.Context, challenges []challenge.Challenge) 
 	return errors.Join(errs...)
 }
 
-// add has the provider add one value, and notes it first: what a failed or
-// interrupted Append has done is unknown, so that it is cleaned up all the same.
-func (s *Solver) add(ctx context.Context, c challenge.Challenge, remaining int, all []string) (Record, error) {
+// locate finds out for all challenges at once, some at a time, where their
+// records belong.
+func (s *Solver) locate(ctx context.Context, challenges []challenge.Challenge) ([]Record, []error) {
+	records, errs := make([]Record, len(challenges)), make([]error, len(challenges))
+	var wg sync.WaitGroup
+	gate := make(chan struct{}, 16)
+	for i, c := range challenges {
+		wg.Go(func() {
+			gate <- struct{}{}
+			defer func() { <-gate }()
+			records[i], errs[i] = s.record(ctx, c)
+		})
+	}
+	wg.Wait()
+	return records, errs
+}
+
+func (s *Solver) record(ctx context.Context, c challenge.Challenge) (Record, error) {
 	if c.Type == challenge.DNSPersist01 || c.KeyAuthorization == "" {
 		return Record{}, fmt.Errorf("%w: type %q without a key authorization", challenge.ErrNotPresented, c.Type)
 	}
@@ -200,24 +220,27 @@ func (s *Solver) add(ctx context.Context, c challenge.Challenge, remaining int, 
 	if err != nil {
 		return Record{}, err
 	}
-	r := Record{Value: challenge.DNS01Value(c.KeyAuthorization), TTL: s.opts.TTL,
-		Domain: c.Identifier, Token: c.Token, Remaining: remaining, AllDomains: all}
+	r := Record{Value: challenge.DNS01Value(c.KeyAuthorization), TTL: s.opts.TTL, Domain: c.Identifier, Token: c.Token}
 	if r.Name, err = s.opts.DNS.follow(ctx, name); err != nil {
 		return Record{}, err
 	}
-	if r.Zone, err = s.opts.DNS.zone(ctx, r.Name); err != nil {
-		return Record{}, err
-	}
+	r.Zone, err = s.opts.DNS.zone(ctx, r.Name)
+	return r, err
+}
+
+// add has the provider add one value, and notes it first: what a failed or
+// interrupted Append has done is unknown, so that it is cleaned up all the same.
+func (s *Solver) add(ctx context.Context, c challenge.Challenge, r Record) error {
 	if !s.note(c, r) {
-		return r, nil // another order has it out
+		return nil // another order has it out
 	}
 	if err := s.journal.add(r); err != nil {
-		return Record{}, err
+		return err
 	}
 	if err := s.opts.Provider.Append(ctx, r); err != nil {
-		return Record{}, fmt.Errorf("adding the TXT record %s in zone %s: %w", r.Name, r.Zone, err)
+		return fmt.Errorf("adding the TXT record %s in zone %s: %w", r.Name, r.Zone, err)
 	}
-	return r, nil
+	return nil
 }
 
 // note counts a use and reports whether it is the first.
@@ -271,13 +294,27 @@ func (s *Solver) remove(ctx context.Context, r Record) error {
 	return s.journal.remove(r)
 }
 
-// sweep removes what an earlier run has left behind.
-func (s *Solver) sweep(ctx context.Context) {
+// leftovers lists what an earlier run has left behind, to the first caller. No
+// call of Present adds to the journal before it has been here.
+func (s *Solver) leftovers() []Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.swept {
+		return nil
+	}
+	s.swept = true
 	left, err := s.journal.read()
 	if err != nil {
 		s.opts.Logger.Warn("dns-01: journal of presented records not readable", "file", s.opts.Journal, "error", err)
 	}
-	for _, r := range left {
+	return left
+}
+
+// sweep removes the leftovers; what can't be removed stays in the journal.
+func (s *Solver) sweep(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
+	defer cancel()
+	for _, r := range s.leftovers() {
 		if err := s.remove(ctx, r); err != nil {
 			s.opts.Logger.Warn("dns-01: record of an earlier run stays", "name", r.Name, "error", err)
 			continue

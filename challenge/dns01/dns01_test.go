@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -223,10 +225,15 @@ func TestRFC2136ErrorsSayWhatToDo(t *testing.T) {
 // zoneAPI is a provider as the libdns ecosystem has them.
 type zoneAPI struct {
 	n    *nameserver
+	busy atomic.Int32
 	fail error
 }
 
 func (z *zoneAPI) AppendRecords(_ context.Context, zone string, recs []libdns.Record) ([]libdns.Record, error) {
+	if z.busy.Add(1) > 1 {
+		return nil, errors.New("two changes at once")
+	}
+	defer z.busy.Add(-1)
 	for _, r := range recs {
 		z.n.set(func() {
 			name := libdns.AbsoluteName(r.RR().Name, zone)
@@ -254,6 +261,20 @@ func TestLibdnsProvidersAreTakenAsTheyAre(t *testing.T) {
 	require.NoError(t, s.Present(t.Context(), list(c)))
 	require.Len(t, n.values("_acme-challenge.www.a.example."), 1)
 	require.NoError(t, s.CleanUp(t.Context(), list(c)))
+
+	var wg sync.WaitGroup
+	for _, token := range []string{"one", "two", "three", "four"} { // orders at once
+		wg.Go(func() {
+			if err := s.Present(t.Context(), list(dnsChallenge("www.a.example", token))); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	require.Len(t, n.values("_acme-challenge.www.a.example."), 4)
+	for _, token := range []string{"one", "two", "three", "four"} {
+		require.NoError(t, s.CleanUp(t.Context(), list(dnsChallenge("www.a.example", token))))
+	}
 
 	api.fail = errors.New("timeout after it was done")
 	require.ErrorIs(t, s.Present(t.Context(), list(c)), api.fail)
