@@ -201,6 +201,21 @@ func TestLeftoversOfACrashAreRemovedByTheNextRun(t *testing.T) {
 	require.Empty(t, n.values("_acme-challenge.a.example."))
 }
 
+func TestCrashBetweenTwoValuesAtOneNameLeavesNeither(t *testing.T) {
+	t.Parallel()
+	n := newNameserver(t, "a.example.")
+	o := options(n, n)
+	o.Journal = filepath.Join(t.TempDir(), "dns.json")
+	base, wild := dnsChallenge("a.example", "one"), dnsChallenge("a.example", "two")
+	s := newSolver(t, o)
+	require.NoError(t, s.Present(t.Context(), list(base, wild)))
+	require.NoError(t, s.CleanUp(t.Context(), list(base))) // and not wild's
+	require.Len(t, n.values("_acme-challenge.a.example."), 1)
+	require.NoError(t, newSolver(t, o).Present(t.Context(), nil))
+	require.Empty(t, n.values("_acme-challenge.a.example."))
+	require.NoFileExists(t, o.Journal)
+}
+
 func TestRFC2136ErrorsSayWhatToDo(t *testing.T) {
 	t.Parallel()
 	n := newNameserver(t, "a.example.")
