@@ -177,4 +177,6 @@ func (o Options) profiles() map[string]ca.Profile {
 }
 
 // pebbleLogger gives Pebble the kind of logger that it wants.
-func (o Options) pebbleLogger() *log.Logger { return slog.NewLogLogger(o.Logger.Handler(), slog.LevelInfo) }
+func (o Options) pebbleLogger() *log.Logger {
+	return slog.NewLogLogger(o.Logger.Handler(), slog.LevelInfo)
+}
