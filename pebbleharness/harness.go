@@ -102,6 +102,9 @@ func Start(ctx context.Context, options Options) (*Harness, error) {
 	front := h.construct()
 	h.guard = newGuard(front.Handler(), h.store, options.HangAfter, options.Logger)
 	var handler http.Handler = h.guard
+	if options.unguarded {
+		handler = front.Handler()
+	}
 	if options.Middleware != nil {
 		handler = options.Middleware(handler)
 	}

@@ -90,6 +90,8 @@ type Options struct {
 	// HangAfter is how long a request may take before Pebble is taken to hang;
 	// 30 s when 0.
 	HangAfter time.Duration
+
+	unguarded bool // for the comparison in the benchmarks
 }
 
 // Profile is a kind of certificate that the CA offers.
