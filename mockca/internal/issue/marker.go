@@ -1,0 +1,53 @@
+package issue
+
+import (
+	"crypto/x509"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// RFC 5280, Section 4.2.1.4: certificate policies, which carry the marks.
+
+// TestOrganization is the organization in the name of every issuer.
+const TestOrganization = "acme-e2e TEST CA - do not trust"
+
+// testNotice is what a person reads in a leaf.
+const testNotice = "acme-e2e TEST certificate - do not trust"
+
+// testPolicy is an identifier under 2.25, where a UUID makes it unique
+// (ITU-T X.667): 2.25.238291418061438271043817412387419284711.
+const testPolicy = "2.25.238291418061438271043817412387419284711"
+
+// TestPolicy is the policy in every leaf, which no real CA asserts.
+func TestPolicy() x509.OID {
+	id, err := x509.ParseOID(testPolicy)
+	if err != nil {
+		panic("issue: the test policy's identifier: " + err.Error())
+	}
+	return id
+}
+
+// addTestPolicy writes the policy with its notice.
+func addTestPolicy(c *cryptobyte.Builder) {
+	id, err := TestPolicy().MarshalBinary()
+	if err != nil {
+		c.SetError(err)
+		return
+	}
+	addExtension(c, oidPolicies, false, func(c *cryptobyte.Builder) {
+		c.AddASN1(cbasn1.SEQUENCE, func(c *cryptobyte.Builder) {
+			c.AddASN1(cbasn1.SEQUENCE, func(c *cryptobyte.Builder) {
+				c.AddASN1(cbasn1.OBJECT_IDENTIFIER, func(c *cryptobyte.Builder) { c.AddBytes(id) })
+				c.AddASN1(cbasn1.SEQUENCE, func(c *cryptobyte.Builder) {
+					c.AddASN1(cbasn1.SEQUENCE, func(c *cryptobyte.Builder) {
+						c.AddASN1ObjectIdentifier(oidUserNotice)
+						c.AddASN1(cbasn1.SEQUENCE, func(c *cryptobyte.Builder) {
+							c.AddASN1(cbasn1.UTF8String, func(c *cryptobyte.Builder) { c.AddBytes([]byte(testNotice)) })
+						})
+					})
+				})
+			})
+		})
+	})
+}
