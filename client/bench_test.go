@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/acme-e2e/acme-e2e/pebbleharness"
 )
 
 // BenchmarkObtain issues from Pebble in the same process: its work is in the
@@ -18,7 +20,7 @@ func BenchmarkObtain(b *testing.B) {
 		latency time.Duration
 	}{{1, 0}, {10, 0}, {100, 0}, {1, 50 * time.Millisecond}, {10, 50 * time.Millisecond}, {50, 50 * time.Millisecond}} {
 		b.Run(fmt.Sprintf("names=%d/latency=%s", row.names, row.latency), func(b *testing.B) {
-			p := newPebble(b, pebbleOptions{wrap: func(next http.Handler) http.Handler {
+			p := newPebble(b, pebbleharness.Options{Middleware: func(next http.Handler) http.Handler {
 				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					time.Sleep(row.latency) // the network that is measured
 					next.ServeHTTP(w, r)

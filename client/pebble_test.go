@@ -6,112 +6,66 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/json"
 	"io"
-	"log"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
-	"github.com/letsencrypt/pebble/v2/ca"
-	"github.com/letsencrypt/pebble/v2/db"
-	"github.com/letsencrypt/pebble/v2/va"
-	"github.com/letsencrypt/pebble/v2/wfe"
-	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
 
 	"github.com/acme-e2e/acme-e2e/challenge"
 	"github.com/acme-e2e/acme-e2e/client"
+	"github.com/acme-e2e/acme-e2e/pebbleharness"
 )
 
 // pebble is a real CA in process, with the responder that it validates at.
 type pebble struct {
+	*pebbleharness.Harness
 	t      testing.TB
-	srv    *httptest.Server
-	admin  *httptest.Server
 	solver *responder
-	wrap   func(http.Handler) http.Handler
-	front  http.Handler
 
 	mu     sync.Mutex
 	counts map[string]int
 }
 
-type pebbleOptions struct {
-	nonceReject, authzReuse, alternates, perPage string
-	eab                                          map[string]string
-	retryAuthz, retryOrder                       int
-	httpPort, tlsPort                            int // where Pebble validates; 0 is the responder's
-	wrap                                         func(http.Handler) http.Handler
-}
-
-var pebbleEnv sync.Mutex // Pebble reads its options from the environment while it is made
-
-func newPebble(t testing.TB, o pebbleOptions) *pebble {
-	p := &pebble{t: t, counts: map[string]int{}, solver: newResponder(t), wrap: o.wrap}
-	quiet := log.New(io.Discard, "", 0)
-	store := db.NewMemoryStore()
-	for id, key := range o.eab {
-		require.NoError(t, store.AddExternalAccountKeyByID(id, key))
-	}
-	or := func(s, d string) string {
-		if s == "" {
-			return d
-		}
-		return s
-	}
-	pebbleEnv.Lock()
-	defer pebbleEnv.Unlock() // after the variables are as they were
-	for k, v := range map[string]string{"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": or(o.nonceReject, "0"),
-		"PEBBLE_AUTHZREUSE": or(o.authzReuse, "0"), "PEBBLE_WFE_ORDERS_PER_PAGE": or(o.perPage, "3")} {
-		old, had := os.LookupEnv(k)
-		require.NoError(t, os.Setenv(k, v))
-		defer func() {
-			if !had {
-				_ = os.Unsetenv(k)
-			} else {
-				_ = os.Setenv(k, old)
-			}
-		}()
-	}
-	alternates := 0
-	if o.alternates != "" {
-		alternates = 2
-	}
-	issuer := ca.New(quiet, store, "", "ecdsa", alternates, 1, map[string]ca.Profile{"default": {Description: "ninety days"}, "short": {Description: "six days", ValidityPeriod: 6 * 86400}})
-	httpPort, tlsPort := o.httpPort, o.tlsPort
-	if httpPort == 0 {
-		httpPort = p.solver.port
-	}
-	if tlsPort == 0 {
-		tlsPort = p.solver.port
-	}
-	validator := va.New(quiet, httpPort, tlsPort, false, p.solver.dnsAddr, store)
-	front := wfe.New(quiet, store, validator, issuer, []string{"pebble.example"}, true, len(o.eab) > 0, o.retryAuthz, o.retryOrder)
-	p.front = front.Handler()
-	if p.wrap != nil {
-		p.front = p.wrap(p.front)
-	}
-	p.srv = httptest.NewUnstartedServer(p)
-	p.srv.EnableHTTP2 = true
-	p.srv.Config.ErrorLog = quiet
-	p.srv.StartTLS()
-	t.Cleanup(p.srv.Close)
-	p.admin = httptest.NewServer(front.ManagementHandler())
-	t.Cleanup(p.admin.Close)
+// newPebble starts a Pebble that validates http-01 at p.solver.
+func newPebble(t testing.TB, o pebbleharness.Options) *pebble {
+	solver := newResponder(t)
+	o.HTTPPort = solver.port
+	p := startPebble(t, o)
+	solver.dns = p.DNS
+	p.solver = solver
 	return p
 }
 
-func (p *pebble) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p.mu.Lock()
-	p.counts[r.URL.Path]++
-	p.counts[""]++
-	p.mu.Unlock()
-	p.front.ServeHTTP(w, r)
+// startPebble starts a Pebble at whose validation ports nobody listens.
+func startPebble(t testing.TB, o pebbleharness.Options) *pebble {
+	p := &pebble{t: t, counts: map[string]int{}}
+	o.Profiles = map[string]pebbleharness.Profile{"default": {Description: "ninety days"}, "short": {Description: "six days", Validity: 6 * 24 * time.Hour}}
+	disturb := o.Middleware
+	o.Middleware = func(next http.Handler) http.Handler {
+		if disturb != nil {
+			next = disturb(next)
+		}
+		return p.counting(next)
+	}
+	p.Harness = pebbleharness.New(t, o)
+	return p
+}
+
+func (p *pebble) counting(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.mu.Lock()
+		p.counts[r.URL.Path]++
+		p.counts[""]++
+		p.mu.Unlock()
+		next.ServeHTTP(w, r)
+	})
 }
 
 // requests is how many came since the last call.
@@ -123,14 +77,22 @@ func (p *pebble) requests() int {
 	return n
 }
 
-func (p *pebble) pool() *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AddCert(p.srv.Certificate())
-	return pool
+// byEndpoint is the same, by the first element of the paths.
+func (p *pebble) byEndpoint() map[string]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	by := map[string]int{}
+	for path, n := range p.counts {
+		if path != "" {
+			by[strings.Split(path, "/")[1]] += n
+		}
+	}
+	p.counts = map[string]int{}
+	return by
 }
 
 func (p *pebble) client(change ...func(*client.Config)) *client.Client {
-	cfg := client.Config{DirectoryURL: p.srv.URL + "/dir", RootCAs: p.pool()}
+	cfg := client.Config{DirectoryURL: p.DirectoryURL(), RootCAs: p.Pool()}
 	for _, f := range change {
 		f(&cfg)
 	}
@@ -158,52 +120,37 @@ func (p *pebble) request(names ...string) client.Request {
 	return client.Request{Identifiers: ids, Solvers: []client.SolverFor{{Type: challenge.HTTP01, Solver: p.solver}}}
 }
 
-// roots are the CA's issuing roots.
-func (p *pebble) roots(n string) *x509.CertPool {
-	resp, err := http.Get(p.admin.URL + "/roots/" + n)
-	require.NoError(p.t, err)
-	defer func() { _ = resp.Body.Close() }()
-	pem, err := io.ReadAll(resp.Body)
-	require.NoError(p.t, err)
+// root trusts the default chain alone.
+func (p *pebble) root() *x509.CertPool {
 	pool := x509.NewCertPool()
-	require.True(p.t, pool.AppendCertsFromPEM(pem))
+	pool.AddCert(p.Chains()[0].Root)
 	return pool
 }
 
-func (p *pebble) status(serial string) string {
-	resp, err := http.Get(p.admin.URL + "/cert-status-by-serial/" + serial)
-	require.NoError(p.t, err)
-	defer func() { _ = resp.Body.Close() }()
-	var v struct{ Status string }
-	require.NoError(p.t, json.NewDecoder(resp.Body).Decode(&v))
-	return v.Status
+func (p *pebble) revoked(serial *big.Int) bool {
+	status, ok := p.Status(serial)
+	require.True(p.t, ok)
+	return status.Revoked
 }
 
-// responder answers http-01 and dns-01 for every name there is.
+// responder answers http-01 for every name there is, and dns-01 by way of the
+// harness's DNS server.
 type responder struct {
-	port    int
-	dnsAddr string
+	port int
+	dns  *pebbleharness.DNS
 
 	mu     sync.Mutex
 	tokens map[string]string
-	txt    map[string][]string
+	txt    map[string]int // how many values a name has
 	seen   map[string]chan struct{}
 	broken bool // http-01 answers nonsense
 }
 
 func newResponder(t testing.TB) *responder {
-	s := &responder{tokens: map[string]string{}, txt: map[string][]string{}, seen: map[string]chan struct{}{}}
+	s := &responder{tokens: map[string]string{}, txt: map[string]int{}, seen: map[string]chan struct{}{}}
 	srv := httptest.NewServer(s)
 	t.Cleanup(srv.Close)
 	s.port = srv.Listener.Addr().(*net.TCPAddr).Port
-	l, err := net.Listen("tcp", "127.0.0.1:0") // Pebble asks over TCP
-	require.NoError(t, err)
-	s.dnsAddr = l.Addr().String()
-	started := make(chan struct{})
-	d := &dns.Server{Listener: l, Handler: dns.HandlerFunc(s.resolve), NotifyStartedFunc: func() { close(started) }}
-	go func() { _ = d.ActivateAndServe() }()
-	<-started
-	t.Cleanup(func() { _ = d.Shutdown() })
 	return s
 }
 
@@ -226,24 +173,6 @@ func (s *responder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *responder) resolve(w dns.ResponseWriter, q *dns.Msg) {
-	m := new(dns.Msg).SetReply(q)
-	for _, question := range q.Question {
-		h := dns.RR_Header{Name: question.Name, Rrtype: question.Qtype, Class: dns.ClassINET}
-		switch question.Qtype {
-		case dns.TypeA:
-			m.Answer = append(m.Answer, &dns.A{Hdr: h, A: net.IPv4(127, 0, 0, 1)})
-		case dns.TypeTXT:
-			s.mu.Lock()
-			for _, v := range s.txt[strings.ToLower(question.Name)] {
-				m.Answer = append(m.Answer, &dns.TXT{Hdr: h, Txt: []string{v}})
-			}
-			s.mu.Unlock()
-		}
-	}
-	_ = w.WriteMsg(m)
-}
-
 func (s *responder) Present(_ context.Context, list []challenge.Challenge) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -251,7 +180,8 @@ func (s *responder) Present(_ context.Context, list []challenge.Challenge) error
 		if c.Type == challenge.DNS01 {
 			sum := sha256.Sum256([]byte(c.KeyAuthorization))
 			name := "_acme-challenge." + c.Identifier + "."
-			s.txt[name] = append(s.txt[name], base64.RawURLEncoding.EncodeToString(sum[:]))
+			s.txt[name]++
+			s.dns.AddTXT(name, base64.RawURLEncoding.EncodeToString(sum[:]))
 			continue
 		}
 		s.tokens[c.Token], s.seen[c.Token] = c.KeyAuthorization, make(chan struct{})
@@ -265,7 +195,10 @@ func (s *responder) CleanUp(_ context.Context, list []challenge.Challenge) error
 	for _, c := range list {
 		delete(s.tokens, c.Token)
 		delete(s.seen, c.Token)
-		delete(s.txt, "_acme-challenge."+c.Identifier+".")
+		if name := "_acme-challenge." + c.Identifier + "."; s.txt[name] > 0 {
+			delete(s.txt, name)
+			s.dns.Clear(name, pebbleharness.TXT)
+		}
 	}
 	return nil
 }

@@ -2,53 +2,24 @@ package dns01_test
 
 import (
 	"context"
-	"crypto/x509"
-	"io"
-	"log"
-	"net"
-	"net/http/httptest"
+	"fmt"
 	"testing"
 	"time"
 
-	"github.com/letsencrypt/pebble/v2/ca"
-	"github.com/letsencrypt/pebble/v2/db"
-	"github.com/letsencrypt/pebble/v2/va"
-	"github.com/letsencrypt/pebble/v2/wfe"
 	"github.com/stretchr/testify/require"
 
 	"github.com/acme-e2e/acme-e2e/challenge"
 	"github.com/acme-e2e/acme-e2e/challenge/dns01"
 	"github.com/acme-e2e/acme-e2e/client"
+	"github.com/acme-e2e/acme-e2e/pebbleharness"
 )
-
-// freePort is closed again: nothing but the solver may listen there.
-func freePort(t *testing.T) (string, int) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String(), l.Addr().(*net.TCPAddr).Port
-}
 
 // Pebble validates each challenge type by its own code, over real sockets.
 func TestPebbleValidatesEverySolver(t *testing.T) {
-	for k, v := range map[string]string{"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_AUTHZREUSE": "0"} {
-		t.Setenv(k, v)
-	}
 	n := newNameserver(t, "a.example.", "b.example.")
 	n.set(func() { n.cname["_acme-challenge.delegated.a.example."] = "x.b.example." })
-	httpAddress, httpPort := freePort(t)
-	tlsAddress, tlsPort := freePort(t)
-	quiet := log.New(io.Discard, "", 0)
-	store := db.NewMemoryStore()
-	issuer := ca.New(quiet, store, "", "ecdsa", 0, 1, map[string]ca.Profile{"default": {}})
-	validator := va.New(quiet, httpPort, tlsPort, false, n.addr, store)
-	front := wfe.New(quiet, store, validator, issuer, []string{"pebble.example"}, true, false, 0, 0)
-	srv := httptest.NewTLSServer(front.Handler())
-	t.Cleanup(srv.Close)
-
-	pool := x509.NewCertPool()
-	pool.AddCert(srv.Certificate())
-	c, err := client.New(client.Config{DirectoryURL: srv.URL + "/dir", RootCAs: pool})
+	h := pebbleharness.New(t, pebbleharness.Options{Resolver: n.addr})
+	c, err := client.New(client.Config{DirectoryURL: h.DirectoryURL(), RootCAs: h.Pool()})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	key, err := client.GenerateKey(client.P256)
@@ -56,8 +27,8 @@ func TestPebbleValidatesEverySolver(t *testing.T) {
 	acct, err := c.NewAccount(t.Context(), key, client.AccountOptions{AgreeTerms: true})
 	require.NoError(t, err)
 
-	http01 := challenge.NewHTTP01(challenge.HTTP01Options{Address: httpAddress})
-	tlsalpn01 := challenge.NewTLSALPN01(challenge.TLSALPN01Options{Address: tlsAddress})
+	http01 := challenge.NewHTTP01(challenge.HTTP01Options{Address: fmt.Sprint("127.0.0.1:", h.HTTPPort)})
+	tlsalpn01 := challenge.NewTLSALPN01(challenge.TLSALPN01Options{Address: fmt.Sprint("127.0.0.1:", h.TLSPort)})
 	for _, row := range []struct {
 		typ    string
 		solver challenge.Solver
