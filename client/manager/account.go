@@ -1,0 +1,195 @@
+package manager
+
+import (
+	"context"
+	"crypto"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/acme-e2e/acme-e2e/client"
+	"github.com/acme-e2e/acme-e2e/client/storage"
+)
+
+// The account: RFC 8555, Section 7.3. Its key is made once and kept; it is on
+// disk before the CA hears of it.
+
+// knownAccount is an account that the key has at a CA.
+type knownAccount struct {
+	URL        string `json:"url"`
+	Thumbprint string `json:"thumbprint"`
+	Email      string `json:"email,omitempty"`
+}
+
+// AccountError says that the CA no longer lets the account order anything.
+type AccountError struct {
+	Path string // of its key
+	Err  error
+}
+
+func (e *AccountError) Error() string {
+	return fmt.Sprintf("acme: the account of the key in %s can't be used any more: %s; it stays that way, so move the key away (keep it if certificates are to be revoked with it): the next attempt makes a new account", e.Path, reason(e.Err))
+}
+
+// Unwrap gives errors.As the CA's *client.Problem.
+func (e *AccountError) Unwrap() error { return e.Err }
+
+// Account is the account at the CA, made where there is none: for what Manager
+// has no method for, such as revoking or deactivating.
+func (m *Manager) Account(ctx context.Context) (*client.Account, error) {
+	if err := m.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer m.leave()
+	return m.account(ctx)
+}
+
+func (m *Manager) account(ctx context.Context) (*client.Account, error) {
+	m.mu.Lock()
+	a := m.acct
+	m.mu.Unlock()
+	if a != nil {
+		return a, nil
+	}
+	key, err := m.accountKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := m.knownAccounts(ctx)[m.cfg.DirectoryURL]
+	if known.URL != "" {
+		if a, err := m.client.Account(key, known.URL); err == nil && a.Thumbprint() == known.Thumbprint {
+			if known.Email != m.cfg.Email {
+				m.changeContact(ctx, a)
+			}
+			m.haveAccount(a, false)
+			return a, nil
+		}
+	}
+	return m.register(ctx, key)
+}
+
+// register makes the account, or finds the one that key has.
+func (m *Manager) register(ctx context.Context, key crypto.Signer) (*client.Account, error) {
+	opts := client.AccountOptions{AgreeTerms: m.cfg.AgreeTerms, EAB: m.cfg.EAB}
+	if m.cfg.Email != "" {
+		opts.Contact = []string{m.cfg.Email}
+	}
+	a, err := m.client.NewAccount(ctx, key, opts)
+	if err != nil {
+		if errors.Is(err, client.ErrUnauthorized) {
+			err = &AccountError{m.cfg.AccountKeyPath, err}
+		}
+		return nil, err
+	}
+	m.rememberAccount(ctx, a)
+	m.haveAccount(a, true)
+	return a, nil
+}
+
+func (m *Manager) haveAccount(a *client.Account, isNew bool) {
+	m.mu.Lock()
+	m.acct = a
+	m.mu.Unlock()
+	m.emit(Event{Kind: EventAccount, URL: a.URL(), New: isNew})
+}
+
+// forgetAccount makes the next look go to the CA.
+func (m *Manager) forgetAccount(ctx context.Context) {
+	m.mu.Lock()
+	m.acct = nil
+	m.mu.Unlock()
+	all := m.knownAccounts(ctx)
+	delete(all, m.cfg.DirectoryURL)
+	m.saveAccounts(ctx, all)
+}
+
+// accountKey loads the key, or makes it. Of two that make it at once one wins,
+// and both use that.
+func (m *Manager) accountKey(ctx context.Context) (crypto.Signer, error) {
+	for range 2 {
+		data, err := m.store.Load(ctx, storage.AccountKey)
+		if err == nil {
+			key, err := client.ParseKey(data)
+			if err != nil {
+				return nil, m.fileError("account key", m.cfg.AccountKeyPath, err)
+			}
+			return key, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, m.fileError("account key", m.cfg.AccountKeyPath, err)
+		}
+		key, err := client.GenerateKey(client.P256)
+		if err != nil {
+			return nil, err
+		}
+		pem, err := client.MarshalKey(key)
+		if err != nil {
+			return nil, err
+		}
+		if err = m.store.Create(ctx, storage.AccountKey, pem); err == nil {
+			return key, nil
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return nil, &FileError{What: "new account key", Path: m.cfg.AccountKeyPath, Advice: "nothing was asked of the CA: make room, or let the user that this runs as write there", Err: err}
+		}
+	}
+	return nil, m.fileError("account key", m.cfg.AccountKeyPath, errors.New("it appears and disappears"))
+}
+
+func (m *Manager) knownAccounts(ctx context.Context) map[string]knownAccount {
+	all := make(map[string]knownAccount)
+	if data, err := m.store.Load(ctx, storage.Accounts); err == nil {
+		if err := json.Unmarshal(data, &all); err != nil {
+			m.log.Warn("acme: the list of accounts does not parse; asking the CA", "err", err)
+			return make(map[string]knownAccount)
+		}
+	}
+	return all
+}
+
+func (m *Manager) rememberAccount(ctx context.Context, a *client.Account) {
+	all := m.knownAccounts(ctx)
+	all[m.cfg.DirectoryURL] = knownAccount{URL: a.URL(), Thumbprint: a.Thumbprint(), Email: m.cfg.Email}
+	m.saveAccounts(ctx, all)
+}
+
+// saveAccounts may fail: the CA finds the account by its key.
+func (m *Manager) saveAccounts(ctx context.Context, all map[string]knownAccount) {
+	data, err := json.MarshalIndent(all, "", "  ")
+	if err == nil {
+		err = m.store.Save(ctx, storage.Accounts, data)
+	}
+	if err != nil {
+		m.log.Warn("acme: the account's URL is not saved", "err", err)
+	}
+}
+
+// changeContact tells the CA the configured address, now that it is another.
+func (m *Manager) changeContact(ctx context.Context, a *client.Account) {
+	contact := []string{}
+	if m.cfg.Email != "" {
+		contact = append(contact, m.cfg.Email)
+	}
+	if _, err := a.Update(ctx, client.AccountUpdate{Contact: contact}); err != nil {
+		m.log.Warn("acme: the account's contact is not changed", "err", err)
+		return
+	}
+	m.rememberAccount(ctx, a)
+}
+
+// accountTrouble explains an order that was refused because of the account.
+func (m *Manager) accountTrouble(ctx context.Context, err error) error {
+	o, ok := errors.AsType[*client.ObtainError](err)
+	if !errors.Is(err, client.ErrUnauthorized) || (ok && len(o.Failed) > 0) {
+		return err
+	}
+	key, keyErr := m.accountKey(ctx)
+	if keyErr != nil {
+		return err
+	}
+	if _, why := m.client.FindAccount(ctx, key); errors.Is(why, client.ErrUnauthorized) {
+		return &AccountError{m.cfg.AccountKeyPath, why}
+	}
+	return err
+}
