@@ -1,0 +1,148 @@
+package manager_test
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/acme-e2e/acme-e2e/challenge"
+	"github.com/acme-e2e/acme-e2e/client"
+	"github.com/acme-e2e/acme-e2e/client/manager"
+	"github.com/acme-e2e/acme-e2e/pebbleharness"
+)
+
+// log keeps events for a test to look at.
+type events struct {
+	mu  sync.Mutex
+	all []manager.Event
+}
+
+func (l *events) add(e manager.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, e)
+}
+
+func (l *events) of(kind manager.EventKind) (found []manager.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range l.all {
+		if e.Kind == kind {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+func (l *events) kinds() (kinds []manager.EventKind) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range l.all {
+		kinds = append(kinds, e.Kind)
+	}
+	return kinds
+}
+
+func configIn(dir string, ca *pebbleharness.Harness, domains ...string) manager.Config {
+	return manager.Config{
+		Domains: domains, Email: "admin@example.org", DirectoryURL: ca.DirectoryURL(), AgreeTerms: true,
+		CertPath: filepath.Join(dir, "cert.pem"), KeyPath: filepath.Join(dir, "key.pem"), AccountKeyPath: filepath.Join(dir, "acme_account.key"),
+	}
+}
+
+func optionsFor(ca *pebbleharness.Harness, log *events) manager.Options {
+	o := manager.Options{RootCAs: ca.Pool(), HTTP01: challenge.HTTP01Options{Address: fmt.Sprintf("127.0.0.1:%d", ca.HTTPPort)}, NoSignals: true}
+	if log != nil {
+		o.Observer = log.add
+	}
+	return o
+}
+
+func newManager(t testing.TB, cfg manager.Config, o manager.Options) *manager.Manager {
+	m, err := manager.New(cfg, o)
+	require.NoError(t, err)
+	t.Cleanup(m.Close)
+	return m
+}
+
+// onDisk is the pair as any server would read it.
+func onDisk(t testing.TB, cfg manager.Config) tls.Certificate {
+	pair, err := tls.LoadX509KeyPair(cfg.CertPath, cfg.KeyPath)
+	require.NoError(t, err)
+	return pair
+}
+
+func TestWholeLifeWithPebble(t *testing.T) {
+	t.Parallel()
+	ca := pebbleharness.New(t, pebbleharness.Options{})
+	cfg := configIn(t.TempDir(), ca, "a.example", "b.example")
+	log := &events{}
+	var hooked []manager.Issued
+	o := optionsFor(ca, log)
+	o.Hooks = []manager.Hook{func(_ context.Context, i manager.Issued) error { hooked = append(hooked, i); return nil }}
+	m := newManager(t, cfg, o)
+	_, err := m.GetCertificate(nil)
+	require.ErrorIs(t, err, manager.ErrNoCertificate)
+
+	require.NoError(t, m.ProvisionIfNeeded(t.Context()))
+	first := onDisk(t, cfg)
+	require.Equal(t, first.Certificate, m.Certificate().Certificate)
+	require.Equal(t, []string{"a.example", "b.example"}, m.Certificate().Leaf.DNSNames)
+	require.Len(t, hooked, 1)
+	require.Len(t, log.of(manager.EventChallenge), 2)
+	for _, path := range []string{cfg.KeyPath, cfg.AccountKeyPath} {
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), path)
+	}
+
+	// good: nothing happens, in this process and the next
+	require.NoError(t, m.ProvisionIfNeeded(t.Context()))
+	m2 := newManager(t, cfg, o)
+	require.Equal(t, first.Certificate, m2.Certificate().Certificate)
+	require.NoError(t, m2.ProvisionIfNeeded(t.Context()))
+	require.Len(t, log.of(manager.EventOrder), 1)
+	require.Len(t, hooked, 1, "no hook without a new certificate")
+
+	// a server keeps running while the CA wants the certificate renewed
+	url := serve(t, m)
+	hc := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.IssuingPool(), ServerName: "a.example"}}}
+	defer hc.CloseIdleConnections()
+	get(t, hc, url)
+	require.NoError(t, ca.SetRenewalInfo(m.Certificate().Leaf, pebbleharness.RenewalInfo{Start: time.Now().Add(-2 * time.Hour), End: time.Now().Add(-time.Hour)}))
+	out, err := m.CheckNow(t.Context())
+	require.NoError(t, err)
+	require.True(t, out.Renewed)
+	require.Equal(t, manager.Suggested, out.Status.State)
+	second := onDisk(t, cfg)
+	require.NotEqual(t, first.Certificate[0], second.Certificate[0])
+	require.Equal(t, second.Certificate, m.Certificate().Certificate)
+	orders := log.of(manager.EventOrdering)
+	id, err := client.CertID(mustLeaf(t, first))
+	require.NoError(t, err)
+	require.Equal(t, id, orders[len(orders)-1].Replaces)
+	get(t, hc, url)
+	require.Len(t, hooked, 2)
+
+	out, err = m.CheckNow(t.Context())
+	require.NoError(t, err)
+	require.False(t, out.Renewed, "the window of the new certificate is its own")
+
+	// what Manager has no method for
+	acct, err := m.Account(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, acct.Revoke(t.Context(), first.Certificate[0], client.Superseded))
+	status, _ := ca.Status(mustLeaf(t, first).SerialNumber)
+	require.True(t, status.Revoked)
+	require.False(t, slices.Contains(log.kinds(), manager.EventFailed))
+	require.Empty(t, leftovers(t, cfg))
+}
