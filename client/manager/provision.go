@@ -88,8 +88,11 @@ func (m *Manager) work(ctx context.Context, how mode) (Outcome, error) {
 	if unlockErr := unlock(); unlockErr != nil {
 		m.log.Warn("acme: releasing the lock", "err", unlockErr)
 	}
-	if out.Renewed {
+	switch {
+	case out.Renewed:
 		m.announce(ctx, out.Certificate)
+	case err == nil:
+		m.announceLate(ctx, out.Certificate)
 	}
 	return out, err
 }

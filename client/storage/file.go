@@ -268,8 +268,13 @@ func (s *File) Lock(ctx context.Context, waiting func()) (func() error, error) {
 // recover completes the replacement that a crash interrupted and removes its
 // debris.
 func (s *File) recover() error {
-	for _, path := range []string{s.journal(), s.o.KeyPath, s.o.CertPath, filepath.Join(s.o.StateDir, Pending), filepath.Join(s.o.StateDir, Renewal), filepath.Join(s.o.StateDir, Accounts)} {
-		if err := durable.Sweep(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	inState := func(name string) string { return filepath.Join(s.o.StateDir, name) }
+	for path, age := range map[string]time.Duration{
+		s.journal(): 0, s.o.KeyPath: 0, s.o.CertPath: 0, inState(Pending): 0,
+		// these are written without the lock, or are another certificate's too
+		inState(Renewal): time.Hour, inState(Accounts): time.Hour, s.o.AccountKeyPath: time.Hour,
+	} {
+		if err := durable.Sweep(path, age); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return wrap(err)
 		}
 	}

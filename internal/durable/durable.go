@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // The points of a change, in their order, as Files.Point gets them.
@@ -133,9 +134,9 @@ func (f Files) Rename(path, to string) error {
 // are renamed to path. A crash may leave one; Sweep removes it.
 func Beside(path string) string { return "." + filepath.Base(path) + ".tmp-" }
 
-// Sweep removes what crashed writers of path left beside it. Call it only while
-// nobody else can be writing path.
-func Sweep(path string) error {
+// Sweep removes what crashed writers of path left beside it at least age ago.
+// With an age of zero call it only while nobody else can be writing path.
+func Sweep(path string, age time.Duration) error {
 	target, err := Target(path)
 	if err != nil {
 		return err
@@ -146,9 +147,13 @@ func Sweep(path string) error {
 	}
 	var errs []error
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), Beside(target)) {
-			errs = append(errs, os.Remove(filepath.Join(filepath.Dir(target), e.Name())))
+		if !strings.HasPrefix(e.Name(), Beside(target)) {
+			continue
 		}
+		if info, err := e.Info(); age > 0 && (err != nil || time.Since(info.ModTime()) < age) {
+			continue
+		}
+		errs = append(errs, os.Remove(filepath.Join(filepath.Dir(target), e.Name())))
 	}
 	return errors.Join(errs...)
 }
