@@ -44,6 +44,7 @@ Exit codes:
 	root.PersistentFlags().BoolVarP(&tty.quiet, "quiet", "q", false, "write only results and errors")
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(
+		newRunCommand(tty),
 		newVersionCommand(tty),
 	)
 	return root
