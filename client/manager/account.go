@@ -131,10 +131,26 @@ func (m *Manager) accountKey(ctx context.Context) (crypto.Signer, error) {
 			return key, nil
 		}
 		if !errors.Is(err, fs.ErrExist) {
-			return nil, &FileError{What: "new account key", Path: m.cfg.AccountKeyPath, Advice: "nothing was asked of the CA: make room, or let the user that this runs as write there", Err: err}
+			return nil, &FileError{What: "new account key", Path: m.cfg.AccountKeyPath, Writing: true, Advice: "nothing was asked of the CA: make room, or let the user that this runs as write there", Err: err}
 		}
 	}
 	return nil, m.fileError("account key", m.cfg.AccountKeyPath, errors.New("it appears and disappears"))
+}
+
+// CheckAccountKey reads the account's key, if there is one, so that a key that
+// can't be used is known before it is needed. It makes none.
+func (m *Manager) CheckAccountKey(ctx context.Context) error {
+	data, err := m.store.Load(ctx, storage.AccountKey)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		_, err = client.ParseKey(data)
+	}
+	if err != nil {
+		return m.fileError("account key", m.cfg.AccountKeyPath, err)
+	}
+	return nil
 }
 
 func (m *Manager) knownAccounts(ctx context.Context) map[string]knownAccount {

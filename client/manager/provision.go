@@ -82,7 +82,11 @@ func (m *Manager) work(ctx context.Context, how mode) (Outcome, error) {
 	}
 	unlock, err := m.store.Lock(ctx, func() { m.emit(Event{Kind: EventWaiting, Status: st}) })
 	if err != nil {
-		return Outcome{}, fmt.Errorf("acme: waiting for the lock of %s: %w", m.statePath("lock"), err)
+		if ctx.Err() != nil {
+			return Outcome{}, fmt.Errorf("acme: waiting for the lock %s: %w", m.statePath("lock"), err)
+		}
+		return Outcome{}, &FileError{What: "lock", Path: m.statePath("lock"), Err: err, Writing: true,
+			Advice: "nothing was ordered: make room, or let the user that this runs as write there"}
 	}
 	out, err := m.workLocked(ctx, how)
 	if unlockErr := unlock(); unlockErr != nil {
@@ -115,7 +119,7 @@ func (m *Manager) workLocked(ctx context.Context, how mode) (Outcome, error) {
 	}
 	if c, ok := m.store.(storage.Checker); ok {
 		if err := c.Check(ctx); err != nil {
-			return Outcome{Status: st}, &FileError{What: "certificate", Path: m.cfg.CertPath, Err: err,
+			return Outcome{Status: st}, &FileError{What: "certificate", Path: m.cfg.CertPath, Err: err, Writing: true,
 				Advice: "nothing was ordered: make room, or let the user that this runs as write there"}
 		}
 	}
@@ -193,7 +197,8 @@ func (m *Manager) obtain(ctx context.Context, account *client.Account, why Statu
 	m.emit(Event{Kind: EventOrdering, Status: why, Replaces: r.Replaces, Resumed: resumed != nil})
 	r.OnPending = func(ctx context.Context, p client.Pending) error {
 		if err := m.savePending(ctx, p); err != nil {
-			return m.fileError("pending order", m.statePath(storage.Pending), err)
+			return &FileError{What: "pending order", Path: m.statePath(storage.Pending), Err: err, Writing: true,
+				Advice: "the certificate was not asked for: make room, or let the user that this runs as write there"}
 		}
 		kind := EventOrder
 		if p.Finalizing {
@@ -248,7 +253,7 @@ func (m *Manager) keep(ctx context.Context, cert *client.Certificate, why Status
 	m.saveNotes(ctx, n)
 	pair := storage.Pair{Chain: cert.PEM, Key: key}
 	if err := m.store.Save(ctx, storage.Certificate, pair.Encode()); err != nil {
-		return &FileError{What: "new certificate", Path: m.cfg.CertPath, Err: err,
+		return &FileError{What: "new certificate", Path: m.cfg.CertPath, Err: err, Writing: true,
 			Advice: "the pending order and its key are kept, so the next attempt goes on from there"}
 	}
 	m.emit(Event{Kind: EventStored, Certificate: cert.Leaf})

@@ -75,11 +75,11 @@ func (m *Manager) inspect(value []byte) (*tls.Certificate, Status) {
 	pair, err := storage.DecodePair(value)
 	if err != nil {
 		state, what := Missing, "certificate"
-		if len(pair.Key) == 0 && len(pair.Chain) > 0 {
+		if len(pair.Chain) > 0 {
 			what = "private key"
 		}
-		if len(bytes.TrimSpace(value)) > 0 && what == "certificate" && len(pair.Key) == 0 {
-			state = Broken
+		if text := bytes.TrimSpace(value); len(text) > 0 && !(bytes.HasPrefix(text, []byte("-----BEGIN")) && bytes.HasSuffix(text, []byte("-----"))) {
+			state = Broken // one of the two is there, and is no PEM
 		}
 		return nil, Status{State: state, Detail: "there is no usable " + what}
 	}
@@ -176,7 +176,10 @@ type FileError struct {
 	What   string // "account key"
 	Path   string
 	Advice string
-	Err    error
+	// Writing says that it could not be written: the disk is at fault, and not
+	// what is in the file.
+	Writing bool
+	Err     error
 }
 
 func (e *FileError) Error() string {

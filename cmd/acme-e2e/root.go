@@ -45,6 +45,8 @@ Exit codes:
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(
 		newRunCommand(tty),
+		newProvisionCommand(tty),
+		newRenewCommand(tty),
 		newVersionCommand(tty),
 	)
 	return root
