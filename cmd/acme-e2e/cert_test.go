@@ -23,15 +23,15 @@ import (
 // TestCertificateScripts runs the commands that get certificates, each script
 // with a CA of its own.
 func TestCertificateScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/cert", RequireExplicitExec: true, RequireUniqueNames: true, Setup: startCA,
+	testscript.Run(t, testscript.Params{Dir: "testdata/cert", RequireExplicitExec: true, RequireUniqueNames: true, Setup: issuingCA,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "deactivate": deactivate, "eventually": eventually, "terminate": terminate, "listing": listing,
 		}})
 }
 
-// startCA gives a script a CA in $DIRECTORY and $BUNDLE that validates at $PORT,
+// issuingCA gives a script a CA in $DIRECTORY and $BUNDLE that validates at $PORT,
 // and in $NOTACME, $NOBODY and $TAKEN what is in the way of getting certificates.
-func startCA(env *testscript.Env) error {
+func issuingCA(env *testscript.Env) error {
 	ca, err := pebbleharness.Start(context.Background(), pebbleharness.Options{})
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func startCA(env *testscript.Env) error {
 func deactivate(ts *testscript.TestScript, _ bool, args []string) {
 	key, err := client.ParseKey([]byte(ts.ReadFile(args[0])))
 	ts.Check(err)
-	pool, err := readPool(ts.Getenv("BUNDLE"))
+	pool, err := readPool("BUNDLE", ts.Getenv("BUNDLE"))
 	ts.Check(err)
 	c, err := client.New(client.Config{DirectoryURL: ts.Getenv("DIRECTORY"), RootCAs: pool})
 	ts.Check(err)

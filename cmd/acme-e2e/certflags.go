@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -149,9 +148,9 @@ func (f *certFlags) fill(cmd *cobra.Command, cfg *manager.Config, o *manager.Opt
 		cfg.EAB = &client.ExternalAccountBinding{KeyID: f.eabKID, Key: key}
 	}
 	if f.caBundle != "" {
-		pool, err := readPool(f.caBundle)
+		pool, err := readPool("--ca-bundle", f.caBundle)
 		if err != nil {
-			return configError(fmt.Errorf("--ca-bundle: %w", err), "give a file with the roots of the CA's API, in PEM")
+			return err
 		}
 		o.RootCAs = pool
 	}
@@ -162,19 +161,6 @@ func (f *certFlags) fill(cmd *cobra.Command, cfg *manager.Config, o *manager.Opt
 		o.HTTP01.Address = net.JoinHostPort(f.address, strconv.Itoa(cfg.ChallengePort))
 	}
 	return nil
-}
-
-// readPool reads a file of roots in PEM.
-func readPool(path string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("no certificate in %s", path)
-	}
-	return pool, nil
 }
 
 func (f *certFlags) eabKey() ([]byte, error) {
