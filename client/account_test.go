@@ -28,7 +28,7 @@ func TestLostNewAccountIsFoundByKey(t *testing.T) {
 
 // roll is keyChange as the fake CA does it.
 func roll(t *testing.T, ca *fakeCA, r *request) {
-	inner, err := jose.ParseSigned(string(r.payload), []jose.SignatureAlgorithm{jose.ES256})
+	inner, err := jose.ParseSignedJSON(string(r.payload), []jose.SignatureAlgorithm{jose.ES256})
 	require.NoError(t, err)
 	h := inner.Signatures[0].Protected
 	require.Empty(t, h.Nonce, "the inner JWS has no nonce")

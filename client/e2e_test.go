@@ -328,7 +328,9 @@ func TestThirtyPercentOfNoncesRefused(t *testing.T) {
 func TestFaultsInFrontOfPebble(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]func(w http.ResponseWriter, r *http.Request, next http.Handler){
-		"503 as HTML":  func(w http.ResponseWriter, r *http.Request, _ http.Handler) { http.Error(w, "<html>", 503) },
+		"503 as HTML": func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
+			http.Error(w, "<html>", http.StatusServiceUnavailable)
+		},
 		"reset before": func(http.ResponseWriter, *http.Request, http.Handler) { panic(http.ErrAbortHandler) },
 		"reset after": func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			next.ServeHTTP(discardWriter{http.Header{}}, r)

@@ -55,7 +55,6 @@ type fakeOrder struct {
 	ids                []Identifier
 	status             string
 	authz              []string
-	names              []Identifier
 	cert               []byte
 	validated, problem map[int]any
 }
@@ -148,7 +147,7 @@ func (ca *fakeCA) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := &request{Request: r, ca: ca, kind: strings.SplitN(r.URL.Path, "/", 3)[1]}
 	if r.Method == "POST" {
 		body, _ := io.ReadAll(r.Body)
-		jws, err := jose.ParseSigned(string(body), []jose.SignatureAlgorithm{jose.ES256, jose.ES384, jose.RS256, jose.PS256, jose.EdDSA})
+		jws, err := jose.ParseSignedJSON(string(body), []jose.SignatureAlgorithm{jose.ES256, jose.ES384, jose.RS256, jose.PS256, jose.EdDSA})
 		if err != nil {
 			http.Error(w, err.Error(), 400)
 			return

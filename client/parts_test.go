@@ -120,7 +120,7 @@ func TestSignaturesOfEveryKey(t *testing.T) {
 		for range 50 { // ECDSA: an R or S that begins with zero octets now and then
 			raw, err := s.sign("", "https://ca.example/x", "n0nce", []byte(`{"a":1}`))
 			require.NoError(t, err)
-			jws, err := jose.ParseSigned(string(raw), []jose.SignatureAlgorithm{jose.ES256, jose.ES384, jose.RS256, jose.EdDSA})
+			jws, err := jose.ParseSignedJSON(string(raw), []jose.SignatureAlgorithm{jose.ES256, jose.ES384, jose.RS256, jose.EdDSA})
 			require.NoError(t, err)
 			h := jws.Signatures[0].Protected
 			require.Equal(t, "n0nce", h.Nonce)

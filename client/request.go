@@ -92,7 +92,6 @@ type attempts struct {
 	sent, badNonces, failures int
 	nonce                     pooledNonce // the next to use, from a refusal
 	moved, adopted            bool
-	asked                     bool
 }
 
 // do sends q until it is answered for good, within the retry policy. The answer

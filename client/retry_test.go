@@ -43,7 +43,7 @@ func TestEveryRequestSurvives(t *testing.T) {
 		"reset after":        func(w http.ResponseWriter, r *request) { carryOut(r); drop(w) },
 		"500 before":         func(w http.ResponseWriter, r *request) { r.problem(w, 500, "serverInternal", "") },
 		"500 after":          func(w http.ResponseWriter, r *request) { carryOut(r); w.WriteHeader(500) },
-		"502 HTML":           func(w http.ResponseWriter, r *request) { http.Error(w, "<html>", 502) },
+		"502 HTML":           func(w http.ResponseWriter, r *request) { http.Error(w, "<html>", http.StatusBadGateway) },
 		"503":                func(w http.ResponseWriter, r *request) { w.WriteHeader(503) },
 		"503 Retry-After":    func(w http.ResponseWriter, r *request) { w.Header().Set("Retry-After", "0"); w.WriteHeader(503) },
 		"429 without a hint": func(w http.ResponseWriter, r *request) { r.problem(w, 429, "rateLimited", "") },

@@ -135,7 +135,7 @@ func TestOutageIsRetriedForAWhile(t *testing.T) {
 		ca, a := bubbled(t)
 		ca.hook = func(w http.ResponseWriter, r *request) bool {
 			if r.kind == "newOrder" {
-				http.Error(w, "down", 502)
+				http.Error(w, "down", http.StatusBadGateway)
 				return true
 			}
 			return false

@@ -150,7 +150,7 @@ func embedded(h *pebbleharness.Harness) life.CA {
 		Revoked: func(cert *x509.Certificate) (bool, error) {
 			status, ok := h.Status(cert.SerialNumber)
 			if !ok {
-				return false, errors.New("Pebble does not know the certificate")
+				return false, errors.New("the certificate is unknown to Pebble")
 			}
 			return status.Revoked, nil
 		},
