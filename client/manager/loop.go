@@ -78,7 +78,7 @@ func (m *Manager) done(out Outcome) {
 	m.mu.Lock()
 	m.failed = 0
 	asking := m.notes.AskAt
-	if out.Certificate == nil || m.notes.Fingerprint != fingerprint(out.Certificate) {
+	if out.Certificate == nil || m.notes.NotOffered || m.notes.Fingerprint != fingerprint(out.Certificate) {
 		asking = time.Time{}
 	}
 	m.mu.Unlock()

@@ -27,7 +27,8 @@ type notes struct {
 	Window      client.Window `json:"window,omitzero"`  // RFC 9773, Section 4.2
 	Pick        time.Time     `json:"renewAt,omitzero"` // the moment chosen in it, once and for all
 	Explanation string        `json:"explanationURL,omitempty"`
-	AskAt       time.Time     `json:"askAt,omitzero"` // not before
+	AskAt       time.Time     `json:"askAt,omitzero"`       // not before
+	NotOffered  bool          `json:"notOffered,omitempty"` // the CA has no such information
 }
 
 func fingerprint(c *x509.Certificate) string {

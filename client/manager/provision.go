@@ -246,7 +246,7 @@ func (m *Manager) keep(ctx context.Context, cert *client.Certificate, why Status
 		if begun.IsZero() {
 			begun = old.NotBefore
 		}
-		if n.IssuedAt.Sub(begun) < lifetime(old)/4 {
+		if early(old, begun, n.IssuedAt, why.State == Suggested, m.cfg.RenewBeforeDays) {
 			n.Hasty = was.Hasty + 1
 		}
 	}

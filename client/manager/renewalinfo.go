@@ -30,6 +30,7 @@ func (m *Manager) renewalInfo(ctx context.Context, leaf *x509.Certificate, now b
 	defer cancel()
 	info, err := m.client.RenewalInfo(asking, leaf)
 	at = m.clock.Now().Round(0)
+	n.NotOffered = errors.Is(err, client.ErrNotOffered)
 	switch {
 	case err == nil:
 		if !sameWindow(n.Window, info.SuggestedWindow) || n.Pick.IsZero() {
@@ -39,7 +40,7 @@ func (m *Manager) renewalInfo(ctx context.Context, leaf *x509.Certificate, now b
 		n.AskAt = at.Add(info.RetryAfter)
 	case ctx.Err() != nil:
 		return n
-	case errors.Is(err, client.ErrNotOffered):
+	case n.NotOffered:
 		n.AskAt = at.Add(askAgain)
 	default:
 		n.AskAt = at.Add(min(askAfterError, max(lifetime(leaf)/20, time.Minute)))
@@ -47,7 +48,7 @@ func (m *Manager) renewalInfo(ctx context.Context, leaf *x509.Certificate, now b
 			n.AskAt = earliest(retry, at.Add(day))
 		}
 	}
-	if !errors.Is(err, client.ErrNotOffered) {
+	if !n.NotOffered {
 		m.emit(Event{Kind: EventRenewalInfo, Certificate: leaf, Window: n.Window, Explanation: n.Explanation, At: n.Pick, Err: err})
 	}
 	m.saveNotes(ctx, n)

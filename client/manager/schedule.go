@@ -17,7 +17,7 @@ const (
 	veryShort     = 10 * day  // below, half of the lifetime is kept in reserve and not a third
 	leastUse      = 2 * day   // of a certificate's lifetime before the days setting may renew it
 	longestRetry  = 7 * day   // of the CA's Retry-After
-	longestGap    = day
+	longestGap    = 7 * day
 	defaultPeriod = 90 * day // lifetime assumed where there is no certificate
 )
 
@@ -67,20 +67,36 @@ func backoff(n int, whole time.Duration) time.Duration {
 }
 
 // gap is the time that must pass between two renewals when n certificates in a
-// row were replaced in the first quarter of their lives: a CA whose suggestions
-// never change, or a clock that is wrong, must not lead to a flood of orders.
-// The first early renewal is free.
+// row were replaced before their time: a CA whose suggestions never change, or a
+// clock that is wrong, must not lead to a flood of orders. The first early
+// renewal is free; then it is an hour, doubling to a week, less for certificates
+// of which an hour is much.
 func gap(n int, whole time.Duration) time.Duration {
 	if n <= 0 {
 		return 0
 	}
-	d := min(max(whole/100, time.Second), time.Hour)
+	d, most := min(max(whole/100, time.Second), time.Hour), min(whole/5, longestGap)
 	for range n - 1 {
-		if d *= 2; d >= longestGap {
-			return longestGap
+		if d *= 2; d >= most {
+			return most
 		}
 	}
 	return d
+}
+
+// freeAt is when a certificate that was issued after n early renewals may be
+// renewed again. A quarter of what was left of its life stays in reserve.
+func freeAt(c *x509.Certificate, issued time.Time, n int) time.Time {
+	return issued.Add(min(gap(n, lifetime(c)), max(0, c.NotAfter.Sub(issued)*3/4)))
+}
+
+// early reports whether a certificate that is renewed now, as the CA suggests or
+// because of its lifetime, is renewed before its time.
+func early(c *x509.Certificate, issued, now time.Time, suggested bool, days int) bool {
+	if suggested {
+		return now.Sub(issued) < lifetime(c)/4
+	}
+	return dueByLifetime(c, days).Before(issued.Add(lifetime(c) / 100)) // as good as due when it was issued
 }
 
 // earliest is the first of the times that are set.

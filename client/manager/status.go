@@ -150,7 +150,7 @@ func (m *Manager) judge(st Status, n notes, suggested time.Time) Status {
 	st.Window = n.Window
 	st.RenewAt = earliest(expiring, suggested)
 	if !n.IssuedAt.IsZero() && n.Hasty > 0 {
-		if free := n.IssuedAt.Add(gap(n.Hasty, lifetime(st.Certificate))); free.After(st.RenewAt) {
+		if free := freeAt(st.Certificate, n.IssuedAt, n.Hasty); free.After(st.RenewAt) {
 			st.RenewAt = free
 		}
 	}
