@@ -1,14 +1,20 @@
 package manager_test
 
 import (
+	"crypto"
+	"crypto/ecdsa"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -56,4 +62,37 @@ func leftovers(t testing.TB, cfg manager.Config) (names []string) {
 		}
 	}
 	return names
+}
+
+func encode(der []byte) string { return base64.RawURLEncoding.EncodeToString(der) }
+
+type (
+	httpWriter  = http.ResponseWriter
+	httpRequest = http.Request
+)
+
+func unmarshal(data []byte, v any) error { return json.Unmarshal(data, v) }
+
+func der(t testing.TB, data []byte) []byte {
+	block, _ := pem.Decode(data)
+	require.NotNil(t, block)
+	return block.Bytes
+}
+
+func sec1(t testing.TB, key crypto.Signer) []byte {
+	der, err := x509.MarshalECPrivateKey(key.(*ecdsa.PrivateKey))
+	require.NoError(t, err)
+	return pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})
+}
+
+// downFor makes a CA that no connection reaches for a time.
+func downFor(ca *fakeCA, d time.Duration) {
+	until := time.Now().Add(d)
+	ca.fail = func(w http.ResponseWriter, _ *http.Request) bool {
+		if time.Now().After(until) {
+			return false
+		}
+		w.Header().Set("Connection", "close")
+		return true
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -96,7 +97,9 @@ func (c Config) check(o Options) ([]client.Identifier, error) {
 		if why := unprovable(id, o.Solvers); why != "" {
 			bad.add("Domains", name, "%s", why)
 		}
-		ids = append(ids, id)
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
 	}
 	if c.Email != "" {
 		checkEmail(bad, "Email", c.Email)

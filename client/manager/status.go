@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,7 +80,7 @@ func (m *Manager) inspect(value []byte) (*tls.Certificate, Status) {
 		if len(pair.Chain) > 0 {
 			what = "private key"
 		}
-		if text := bytes.TrimSpace(value); len(text) > 0 && !(bytes.HasPrefix(text, []byte("-----BEGIN")) && bytes.HasSuffix(text, []byte("-----"))) {
+		if !onlyPEM(value) {
 			state = Broken // one of the two is there, and is no PEM
 		}
 		return nil, Status{State: state, Detail: "there is no usable " + what}
@@ -104,6 +106,19 @@ func (m *Manager) inspect(value []byte) (*tls.Certificate, Status) {
 	return &cert, Status{State: Good, Certificate: leaf}
 }
 
+// onlyPEM reports whether a value is PEM blocks from beginning to end, all whole.
+func onlyPEM(value []byte) bool {
+	begins, blocks := bytes.Count(value, []byte("-----BEGIN ")), 0
+	for rest := value; ; blocks++ {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+	}
+	text := bytes.TrimSpace(value)
+	return blocks == begins && (len(text) == 0 || bytes.HasPrefix(text, []byte("-----BEGIN ")) && bytes.HasSuffix(text, []byte("-----")))
+}
+
 func firstCertificate(chain []byte) (*x509.Certificate, error) {
 	block, _ := pem.Decode(chain)
 	if block == nil {
@@ -114,30 +129,25 @@ func firstCertificate(chain []byte) (*x509.Certificate, error) {
 
 // namesDiffer says how the certificate's names are not exactly the configured.
 func (m *Manager) namesDiffer(leaf *x509.Certificate) string {
-	has := make(map[string]bool)
+	surplus := make(map[string]bool)
 	for _, name := range leaf.DNSNames {
-		has[strings.ToLower(name)] = true
+		surplus[strings.ToLower(name)] = true
 	}
 	for _, ip := range leaf.IPAddresses {
-		has[ip.String()] = true
+		surplus[ip.String()] = true
 	}
-	var missing, surplus []string
+	var missing []string
 	for _, id := range m.ids {
-		if !has[id.Value] {
+		if !surplus[id.Value] {
 			missing = append(missing, id.Value)
 		}
-		has[id.Value] = false
-	}
-	for name, left := range has {
-		if left {
-			surplus = append(surplus, name)
-		}
+		delete(surplus, id.Value)
 	}
 	switch {
 	case len(missing) > 0:
 		return "it is not for " + strings.Join(missing, ", ")
 	case len(surplus) > 0:
-		return "it is also for " + strings.Join(surplus, ", ") + ", which is not configured"
+		return "it is also for " + strings.Join(slices.Sorted(maps.Keys(surplus)), ", ") + ", which is not configured"
 	}
 	return ""
 }
