@@ -2,7 +2,9 @@ package manager
 
 import (
 	"context"
+	"crypto"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -40,14 +42,19 @@ func (m *Manager) savePending(ctx context.Context, p client.Pending) error {
 	return m.store.Save(ctx, storage.Pending, data)
 }
 
-// resumable is the pending order if it is for the same names and account. One
-// that isn't, and whose key the CA may have certified, is set aside.
-func (m *Manager) resumable(ctx context.Context, accountURL string) (*client.Pending, error) {
+// resumable is the pending order if it is for the same names and account (any
+// account when that is empty). One that led to the certificate in place already
+// is removed; one for something else, whose key the CA may have certified, is
+// set aside. The store is locked.
+func (m *Manager) resumable(ctx context.Context, accountURL string, inPlace *x509.Certificate) (*client.Pending, error) {
 	p, err := m.loadPending(ctx)
 	if p == nil || err != nil {
 		return nil, err
 	}
-	if p.AccountURL == accountURL && m.sameNames(p.Identifiers) {
+	if inPlace != nil && ledTo(p, inPlace) {
+		return nil, m.store.Delete(ctx, storage.Pending)
+	}
+	if (accountURL == "" || p.AccountURL == accountURL) && m.sameNames(p.Identifiers) {
 		return p, nil
 	}
 	return nil, m.dropPending(ctx, p)
@@ -66,6 +73,16 @@ func (m *Manager) sameNames(ids []client.Identifier) bool {
 		seen[id.Value] = true
 	}
 	return len(seen) == len(mine)
+}
+
+// ledTo reports whether c is what an order was for: they have the same key.
+func ledTo(p *client.Pending, c *x509.Certificate) bool {
+	key, err := p.PrivateKey()
+	if err != nil {
+		return false
+	}
+	public, ok := c.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && public.Equal(key.Public())
 }
 
 // dropPending ends an order that is not gone on with. Its key is kept when it

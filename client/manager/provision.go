@@ -114,6 +114,11 @@ func (m *Manager) workLocked(ctx context.Context, how mode) (Outcome, error) {
 		again = inLoop
 	}
 	st, err := m.assess(ctx, again)
+	if err == nil && st.State == Unfinished {
+		if p, pendingErr := m.resumable(ctx, "", st.Certificate); p == nil { // it was finished, but for its removal
+			st.State, st.Detail, err = Good, "", pendingErr
+		}
+	}
 	if err != nil || st.State == Good {
 		return Outcome{Status: st, Certificate: st.Certificate}, err
 	}
@@ -187,7 +192,7 @@ func (m *Manager) renew(ctx context.Context, why Status, how mode) (*x509.Certif
 
 // obtain goes on with the pending order or makes one.
 func (m *Manager) obtain(ctx context.Context, account *client.Account, why Status) (*client.Certificate, error) {
-	pending, err := m.resumable(ctx, account.URL())
+	pending, err := m.resumable(ctx, account.URL(), why.Certificate)
 	if err != nil {
 		return nil, err
 	}

@@ -266,6 +266,39 @@ func TestAnInterruptedOrderIsGoneOnWith(t *testing.T) {
 	}
 }
 
+func TestAFinishedOrderIsNotFinishedAgain(t *testing.T) {
+	t.Parallel()
+	for name, provision := range map[string]func(*manager.Manager, context.Context) error{"if needed": (*manager.Manager).ProvisionIfNeeded, "always": (*manager.Manager).Provision} {
+		synctest.Test(t, func(t *testing.T) {
+			ca, store := newFakeCA(t, 90*day), newMemStore()
+			store.fail = func(op, what string) error {
+				if op == "delete" && what == storage.Pending {
+					return fs.ErrPermission // it goes away in memory only: put back below
+				}
+				return nil
+			}
+			var kept []byte
+			m := fakeLife(t, ca, store, &events{}, func(_ *manager.Config, o *manager.Options) {
+				o.Observer = func(e manager.Event) {
+					if e.Kind == manager.EventStored {
+						kept = store.values[storage.Pending]
+					}
+				}
+			})
+			require.NoError(t, m.Provision(t.Context()))
+			store.fail = nil
+			require.NotEmpty(t, kept)
+			store.values[storage.Pending] = kept
+			m = fakeLife(t, ca, store, &events{}, nil)
+			require.NoError(t, provision(m, t.Context()))
+			require.NotContains(t, store.names(), storage.Pending)
+			want := map[string]int{"if needed": 1, "always": 2}[name]
+			require.Len(t, ca.certificates(), want)
+			require.Equal(t, ca.certificates()[want-1].Raw, m.Certificate().Leaf.Raw)
+		})
+	}
+}
+
 func TestManyProcessesOneCertificate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package durable_test
+
+const onUnix = false
