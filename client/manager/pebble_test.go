@@ -146,3 +146,93 @@ func TestWholeLifeWithPebble(t *testing.T) {
 	require.False(t, slices.Contains(log.kinds(), manager.EventFailed))
 	require.Empty(t, leftovers(t, cfg))
 }
+
+func TestEachWayToProveNamesToPebble(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		ca      pebbleharness.Options
+		domains []string
+		change  func(ca *pebbleharness.Harness, c *manager.Config, o *manager.Options)
+	}{
+		"addresses": {domains: []string{"127.0.0.1", "a.example"}},
+		"tls-alpn-01 beside a server's own certificate": {domains: []string{"a.example"}, change: func(ca *pebbleharness.Harness, _ *manager.Config, o *manager.Options) {
+			o.Solvers = []client.SolverFor{{Type: challenge.TLSALPN01, Solver: challenge.NewTLSALPN01(challenge.TLSALPN01Options{Address: fmt.Sprintf("127.0.0.1:%d", ca.TLSPort)})}}
+		}},
+		"a wildcard by dns-01": {domains: []string{"*.a.example", "a.example"}, change: func(ca *pebbleharness.Harness, _ *manager.Config, o *manager.Options) {
+			o.Solvers = []client.SolverFor{{Type: challenge.DNS01, Solver: txtSolver{ca}}}
+		}},
+		"an external account and a profile": {
+			ca: pebbleharness.Options{EABRequired: true, EABKeys: map[string]string{"kid": "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"},
+				Profiles: map[string]pebbleharness.Profile{"short": {Validity: 144 * time.Hour}, "long": {Validity: 90 * 24 * time.Hour}}},
+			domains: []string{"a.example"},
+			change: func(_ *pebbleharness.Harness, c *manager.Config, _ *manager.Options) {
+				key, err := client.ParseEABKey("zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W")
+				if err != nil {
+					panic(err)
+				}
+				c.EAB, c.Profile, c.KeyType = &client.ExternalAccountBinding{KeyID: "kid", Key: key}, "short", client.RSA2048
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ca := pebbleharness.New(t, row.ca)
+			cfg, log := configIn(t.TempDir(), ca, row.domains...), &events{}
+			o := optionsFor(ca, log)
+			if row.change != nil {
+				row.change(ca, &cfg, &o)
+			}
+			m := newManager(t, cfg, o)
+			require.NoError(t, m.ProvisionIfNeeded(t.Context()))
+			st, err := m.Status(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, manager.Good, st.State)
+			require.Len(t, log.of(manager.EventChallenge), len(row.domains))
+			require.Equal(t, len(log.of(manager.EventChallenge)), len(log.of(manager.EventChallengeEnd)))
+			if cfg.Profile != "" {
+				require.Equal(t, 144*time.Hour, st.Certificate.NotAfter.Sub(st.Certificate.NotBefore)+time.Second)
+			}
+		})
+	}
+}
+
+// txtSolver answers dns-01 in the harness's DNS.
+type txtSolver struct{ ca *pebbleharness.Harness }
+
+func (s txtSolver) Present(_ context.Context, challenges []challenge.Challenge) error {
+	values := map[string][]string{}
+	for _, c := range challenges {
+		name := "_acme-challenge." + c.Identifier
+		values[name] = append(values[name], challenge.DNS01Value(c.KeyAuthorization))
+	}
+	for name, v := range values {
+		s.ca.DNS.SetTXT(name, v...)
+	}
+	return nil
+}
+
+func (s txtSolver) CleanUp(_ context.Context, challenges []challenge.Challenge) error { return nil }
+
+func TestTermsAreAgreedToInSoManyWords(t *testing.T) {
+	t.Parallel()
+	ca := pebbleharness.New(t, pebbleharness.Options{})
+	cfg := configIn(t.TempDir(), ca, "a.example")
+	cfg.AgreeTerms = false
+	err := newManager(t, cfg, optionsFor(ca, nil)).ProvisionIfNeeded(t.Context())
+	require.ErrorIs(t, err, client.ErrTermsNotAgreed)
+	require.NoFileExists(t, cfg.CertPath)
+}
+
+func TestAnotherContactReachesTheCA(t *testing.T) {
+	t.Parallel()
+	ca := pebbleharness.New(t, pebbleharness.Options{})
+	cfg := configIn(t.TempDir(), ca, "a.example")
+	require.NoError(t, newManager(t, cfg, optionsFor(ca, nil)).Provision(t.Context()))
+	cfg.Email = "other@example.org"
+	m := newManager(t, cfg, optionsFor(ca, nil))
+	a, err := m.Account(t.Context())
+	require.NoError(t, err)
+	info, err := a.Read(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{"mailto:other@example.org"}, info.Contact)
+}

@@ -45,6 +45,9 @@ type Status struct {
 	RenewAt time.Time
 	// Window is what the CA suggested last; zero when it didn't.
 	Window client.Window
+	// IssuedBy is the directory that the certificate came from, where that is
+	// known. Another than the configured one is no reason to provision.
+	IssuedBy string
 }
 
 // Status looks at the pair in the store. It asks the CA for nothing and changes
@@ -157,7 +160,7 @@ func (m *Manager) namesDiffer(leaf *x509.Certificate) string {
 func (m *Manager) judge(st Status, n notes, suggested time.Time) Status {
 	now := m.clock.Now()
 	expiring := dueByLifetime(st.Certificate, m.cfg.RenewBeforeDays)
-	st.Window = n.Window
+	st.Window, st.IssuedBy = n.Window, n.Directory
 	st.RenewAt = earliest(expiring, suggested)
 	if !n.IssuedAt.IsZero() && n.Hasty > 0 {
 		if free := freeAt(st.Certificate, n.IssuedAt, n.Hasty); free.After(st.RenewAt) {

@@ -122,6 +122,9 @@ func (r *provisioning) run(ctx context.Context, cmd *cobra.Command, f *certFlags
 	if err != nil {
 		return certFailure(err)
 	}
+	if st.IssuedBy != "" && st.IssuedBy != cfg.DirectoryURL {
+		r.tty.say("%s the certificate is good, and from %s; --force gets one from %s", r.tty.paint("warning:", yellow), st.IssuedBy, cfg.DirectoryURL)
+	}
 	r.doc.Certificate = describe(m.Certificate().Leaf, cfg)
 	if at := st.RenewAt.UTC(); !at.IsZero() {
 		r.doc.RenewAt = &at

@@ -22,7 +22,7 @@ over. It never gives up: when something fails the old certificate stays where it
 is, and the next attempt follows after a minute, then two, up to an hour, or when
 the CA says. Only settings and files that cannot be used end it, at its start.
 
-Servers learn of a new certificate by --pid-file (SIGHUP), by --hook, or by
+SIGHUP makes it look at the files again. Servers learn of a new certificate by --pid-file (SIGHUP), by --hook, or by
 themselves, as manager.Watch does. Neither runs without a new certificate.
 ` + certHelp + `
 
