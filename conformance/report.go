@@ -1,0 +1,162 @@
+package conformance
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/acme-e2e/acme-e2e/conformance/internal/suite"
+)
+
+// Report is what a run found.
+type Report struct {
+	Suite    Role          `json:"suite"`  // who was judged
+	Target   string        `json:"target"` // which one
+	Version  string        `json:"version,omitempty"`
+	Start    time.Time     `json:"start"`
+	Duration time.Duration `json:"duration_ns"`
+	Seed     uint64        `json:"seed"`
+	Strict   bool          `json:"strict"`
+
+	Summary  Summary  `json:"summary"`
+	Coverage Coverage `json:"coverage"`
+	OK       bool     `json:"ok"` // nothing unexpected
+
+	Results []CaseResult `json:"results"`
+}
+
+// CaseResult is the result of a case, and what to make of it.
+type CaseResult struct {
+	suite.Result
+	Section string  `json:"section"` // of the first requirement: "RFC8555 7.4"
+	Level   Level   `json:"level"`   // the strictest of the requirements
+	Outcome Outcome `json:"outcome,omitempty"`
+	Known   string  `json:"known,omitempty"` // the reason in the expectations
+}
+
+// Summary counts verdicts.
+type Summary struct {
+	Pass          int `json:"pass"`
+	Fail          int `json:"fail"`
+	Warn          int `json:"warn"`
+	Skip          int `json:"skip"`
+	Inconclusive  int `json:"inconclusive"`
+	NotApplicable int `json:"not_applicable,omitempty"`
+}
+
+// Coverage counts the requirements that can be observed, and those of them that
+// the suite's cases prove, whichever of them were run.
+type Coverage struct {
+	Observable int            `json:"observable"`
+	Covered    int            `json:"covered"`
+	Specs      []SpecCoverage `json:"specs"`
+}
+
+// SpecCoverage is that of one standard.
+type SpecCoverage struct {
+	Spec       string `json:"spec"`
+	Observable int    `json:"observable"`
+	Covered    int    `json:"covered"`
+	// Missing are the ids of observable requirements that no case proves.
+	Missing []string `json:"missing,omitempty"`
+}
+
+// mainSpecs are the standards that Coverage's totals are about; the others are
+// counted for themselves.
+var mainSpecs = []string{"RFC8555", "RFC9773", "RFC8737", "RFC8738"}
+
+// CoverageOf counts what cases prove of the requirements for a role.
+func coverageOf(role Role, cases []suite.Case) Coverage {
+	proven := map[string]bool{}
+	for _, c := range cases {
+		for _, id := range c.Requirements {
+			proven[id] = true
+		}
+	}
+	var out Coverage
+	index := map[string]int{}
+	for _, r := range Requirements() {
+		if !r.Role.Includes(role) || !r.Observable() {
+			continue
+		}
+		at, known := index[r.Spec]
+		if !known {
+			at = len(out.Specs)
+			index[r.Spec] = at
+			out.Specs = append(out.Specs, SpecCoverage{Spec: r.Spec})
+		}
+		spec := &out.Specs[at]
+		spec.Observable++
+		if proven[r.ID] {
+			spec.Covered++
+		} else {
+			spec.Missing = append(spec.Missing, r.ID)
+		}
+		if slices.Contains(mainSpecs, r.Spec) {
+			out.Observable++
+			if proven[r.ID] {
+				out.Covered++
+			}
+		}
+	}
+	return out
+}
+
+// build sorts and counts the results.
+func (r *Report) build(results []suite.Result, expected Expectations) {
+	r.OK = true
+	for _, result := range results {
+		c := CaseResult{Result: result, Section: sectionOf(result), Level: levelOf(result.Requirements), Outcome: expected.of(result, r.Strict), Known: expected[result.ID].Reason}
+		r.OK = r.OK && c.Outcome == AsExpected
+		r.Summary.count(result.Verdict)
+		r.Results = append(r.Results, c)
+	}
+	slices.SortFunc(r.Results, func(a, b CaseResult) int { return compareSections(a.ID, b.ID) })
+}
+
+func (s *Summary) count(v suite.Verdict) {
+	switch v {
+	case suite.Pass:
+		s.Pass++
+	case suite.Fail:
+		s.Fail++
+	case suite.Warn:
+		s.Warn++
+	case suite.Skip:
+		s.Skip++
+	case suite.NotApplicable:
+		s.NotApplicable++
+	default:
+		s.Inconclusive++
+	}
+}
+
+func sectionOf(r suite.Result) string {
+	for _, id := range r.Requirements {
+		if requirement, ok := RequirementByID(id); ok {
+			return requirement.Spec + " " + requirement.Section
+		}
+	}
+	return ""
+}
+
+// compareSections sorts ids with 7.10 after 7.9.
+func compareSections(a, b string) int {
+	as, bs := strings.FieldsFunc(a, isSeparator), strings.FieldsFunc(b, isSeparator)
+	for i := range min(len(as), len(bs)) {
+		if as[i] == bs[i] {
+			continue
+		}
+		if len(as[i]) != len(bs[i]) && isNumber(as[i]) && isNumber(bs[i]) {
+			return len(as[i]) - len(bs[i])
+		}
+		return strings.Compare(as[i], bs[i])
+	}
+	return len(as) - len(bs)
+}
+
+func isSeparator(r rune) bool { return r == '/' || r == '.' }
+
+func isNumber(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
