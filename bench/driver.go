@@ -21,13 +21,13 @@ type driver interface {
 
 // environment is what every driver gets alike.
 type environment struct {
-	Directory string
-	Transport *http.Transport
-	Responder *responder
-	Unlimited bool
+	Directory    string
+	RoundTripper http.RoundTripper
+	Responder    *responder
+	Unlimited    bool
 }
 
-func (e environment) httpClient() *http.Client { return &http.Client{Transport: e.Transport} }
+func (e environment) httpClient() *http.Client { return &http.Client{Transport: e.RoundTripper} }
 
 // The clients of the table. The first two are quick; the others are the peers.
 const (

@@ -18,7 +18,7 @@ type oursDriver struct {
 }
 
 func newOurs(e environment) (driver, error) {
-	c, err := client.New(client.Config{DirectoryURL: e.Directory, Transport: e.Transport})
+	c, err := client.New(client.Config{DirectoryURL: e.Directory, Transport: e.RoundTripper})
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (d *oursDriver) Obtain(ctx context.Context, names []string) ([]byte, error)
 type floorDriver struct{ *floor.Client }
 
 func newFloor(e environment) driver {
-	return floorDriver{&floor.Client{Directory: e.Directory, Transport: e.Transport, Responder: floorResponder{e.Responder}}}
+	return floorDriver{&floor.Client{Directory: e.Directory, Transport: e.RoundTripper, Responder: floorResponder{e.Responder}}}
 }
 
 func (d floorDriver) Obtain(ctx context.Context, names []string) ([]byte, error) {

@@ -164,7 +164,7 @@ func (a *Account) NewAuthorization(ctx context.Context, id Identifier) (*Authori
 		return nil, err
 	}
 	var z *Authorization
-	_, err = a.post(ctx, &call{step: "creating authorization", identifier: id.Value, endpoint: endpointNewAuthz, payload: payload,
+	_, err = a.post(ctx, &call{step: "creating authorization", ids: ids, endpoint: endpointNewAuthz, payload: payload,
 		decode: func(ans *answer) (err error) {
 			url := ans.location()
 			if err := a.c.checkURL(url); err != nil {

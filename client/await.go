@@ -27,7 +27,7 @@ func (s *solving) await(ctx context.Context) ([]Failure, error) {
 	}
 	look := c.clock.Now().Add(authzsToLook)
 	for step := authzsToLook; ; {
-		o, err := s.is.a.readOrder(ctx, s.order.URL, joinIdentifiers(s.is.ids))
+		o, err := s.is.a.readOrder(ctx, s.order.URL, s.is.ids)
 		if err != nil {
 			return nil, err
 		}

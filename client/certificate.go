@@ -5,9 +5,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // Certificates: RFC 8555, Sections 7.4.2, 9.1 and 11.4.
@@ -31,15 +34,15 @@ type CertificateChain struct {
 // Certificate downloads the chain at url, which an order or another chain's
 // Alternates named.
 func (a *Account) Certificate(ctx context.Context, url string) (*CertificateChain, error) {
-	return a.download(ctx, url, "")
+	return a.download(ctx, url, nil)
 }
 
-func (a *Account) download(ctx context.Context, url, identifier string) (*CertificateChain, error) {
+func (a *Account) download(ctx context.Context, url string, ids []Identifier) (*CertificateChain, error) {
 	var chain *CertificateChain
 	_, err := a.post(ctx, &call{
-		step: "downloading certificate", identifier: identifier, url: url, accept: pemChain, limit: maxChainBytes,
+		step: "downloading certificate", ids: ids, url: url, accept: pemChain, limit: maxChainBytes,
 		decode: func(ans *answer) error {
-			certs, err := parseChain(ans.body)
+			certs, err := parseChain(ans.body, &a.c.issuers)
 			if err != nil {
 				return err
 			}
@@ -60,7 +63,7 @@ func (a *Account) download(ctx context.Context, url, identifier string) (*Certif
 
 // parseChain reads a PEM chain: certificates only (RFC 8555, Section 11.4), with
 // any line ends; text between blocks is passed over.
-func parseChain(data []byte) ([]*x509.Certificate, error) {
+func parseChain(data []byte, issuers *issuerCache) ([]*x509.Certificate, error) {
 	var certs []*x509.Certificate
 	for rest := data; ; {
 		var block *pem.Block
@@ -74,7 +77,11 @@ func parseChain(data []byte) ([]*x509.Certificate, error) {
 		if len(certs) == maxChain {
 			return nil, wrapf(ErrRefused, "the chain has more than %d certificates", maxChain)
 		}
-		cert, err := x509.ParseCertificate(block.Bytes)
+		parse := x509.ParseCertificate
+		if len(certs) > 0 {
+			parse = issuers.parse
+		}
+		cert, err := parse(block.Bytes)
 		if err != nil {
 			return nil, wrapf(ErrRefused, "certificate %d of the chain: %s", len(certs)+1, printable(err.Error()))
 		}
@@ -89,12 +96,64 @@ func parseChain(data []byte) ([]*x509.Certificate, error) {
 	return certs, nil
 }
 
-func encodeChain(certs []*x509.Certificate) []byte {
-	var b bytes.Buffer
-	for _, c := range certs {
-		_ = pem.Encode(&b, &pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}) // a Buffer does not fail
+// issuerCache keeps the CA's certificates, which come with every certificate
+// issued, so that they are parsed and held in memory once. The zero value is
+// empty.
+type issuerCache struct {
+	mu    sync.Mutex
+	certs []*x509.Certificate // the last used first
+}
+
+const maxIssuers = 16
+
+func (k *issuerCache) parse(der []byte) (*x509.Certificate, error) {
+	if c := k.find(der); c != nil {
+		return c, nil
 	}
-	return b.Bytes()
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.certs = slices.Insert(k.certs[:min(len(k.certs), maxIssuers-1)], 0, c)
+	return c, nil
+}
+
+func (k *issuerCache) find(der []byte) *x509.Certificate {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for i, c := range k.certs {
+		if bytes.Equal(c.Raw, der) {
+			copy(k.certs[1:i+1], k.certs[:i])
+			k.certs[0] = c
+			return c
+		}
+	}
+	return nil
+}
+
+const (
+	pemBegin = "-----BEGIN CERTIFICATE-----\n"
+	pemEnd   = "-----END CERTIFICATE-----\n"
+	pemLine  = 48 // octets in a line: RFC 7468, Section 2
+)
+
+// encodeChain is what encoding/pem makes of the certificates, in one piece.
+func encodeChain(certs []*x509.Certificate) []byte {
+	size := 0
+	for _, c := range certs {
+		size += len(pemBegin) + len(pemEnd) + base64.StdEncoding.EncodedLen(len(c.Raw)) + len(c.Raw)/pemLine + 1
+	}
+	b := make([]byte, 0, size)
+	for _, c := range certs {
+		b = append(b, pemBegin...)
+		for line := range slices.Chunk(c.Raw, pemLine) {
+			b = append(base64.StdEncoding.AppendEncode(b, line), '\n')
+		}
+		b = append(b, pemEnd...)
+	}
+	return b
 }
 
 // ChainPreference picks one of several chains that the CA offers for a

@@ -79,10 +79,13 @@ type Client struct {
 	own   *http.Transport // nil when the caller lent one
 	clock Clock
 	log   *slog.Logger
-	agent string
+	agent []string // header values: shared by all requests, never changed
+	jose  []string
+	lang  []string
 
-	nonces noncePool
-	skewed atomic.Bool // a clock skew was logged
+	nonces  noncePool
+	issuers issuerCache
+	skewed  atomic.Bool // a clock skew was logged
 
 	dirMu   sync.Mutex // covers the fields below, never a request
 	dir     *Directory
@@ -110,7 +113,11 @@ func New(cfg Config) (*Client, error) {
 	if c.cfg.PollTimeout <= 0 {
 		c.cfg.PollTimeout = 10 * time.Minute
 	}
-	c.agent = strings.TrimSpace(cfg.UserAgent + " acme-e2e-client/1 (Go)")
+	c.agent = []string{strings.TrimSpace(cfg.UserAgent + " acme-e2e-client/1 (Go)")}
+	c.jose = []string{"application/jose+json"} // RFC 8555, Section 6.2
+	if cfg.AcceptLanguage != "" {
+		c.lang = []string{cfg.AcceptLanguage}
+	}
 	if strings.ContainsAny(cfg.UserAgent+cfg.AcceptLanguage, "\r\n\x00") {
 		return nil, errors.New("acme: UserAgent and AcceptLanguage must be single lines")
 	}

@@ -23,6 +23,9 @@ func NewCSR(key crypto.Signer, ids []Identifier, mustStaple bool) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
+	if der, ok, err := requestECDSA(key, ids, mustStaple); ok && err == nil {
+		return der, nil
+	}
 	var t x509.CertificateRequest
 	for _, id := range ids {
 		if id.Type == TypeIP {

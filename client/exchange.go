@@ -68,15 +68,15 @@ func (c *Client) roundTrip(ctx context.Context, q *call, url string, body []byte
 	if err != nil {
 		return nil, finalError{err}
 	}
-	req.Header["User-Agent"] = []string{c.agent}
+	req.Header["User-Agent"] = c.agent
 	if body != nil {
-		req.Header["Content-Type"] = []string{"application/jose+json"} // RFC 8555, Section 6.2
+		req.Header["Content-Type"] = c.jose
 	}
 	if q.accept != "" {
 		req.Header["Accept"] = []string{q.accept}
 	}
-	if c.cfg.AcceptLanguage != "" {
-		req.Header["Accept-Language"] = []string{c.cfg.AcceptLanguage}
+	if c.lang != nil {
+		req.Header["Accept-Language"] = c.lang
 	}
 	resp, err := c.rt.RoundTrip(req)
 	if err != nil {
@@ -103,19 +103,26 @@ func readBody(resp *http.Response, limit int64) ([]byte, error) {
 	if resp.ContentLength > limit {
 		return nil, finalError{wrapf(ErrRefused, "answer of %d bytes; at most %d are read", resp.ContentLength, limit)}
 	}
-	var buf bytes.Buffer
-	if n := resp.ContentLength; n > 0 {
-		buf.Grow(int(n) + bytes.MinRead)
+	// One byte more than announced, so that the end is seen without growing.
+	b := make([]byte, 0, max(resp.ContentLength, minBody-1)+1)
+	for {
+		n, err := resp.Body.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		switch {
+		case int64(len(b)) > limit:
+			return nil, finalError{wrapf(ErrRefused, "answer of more than %d bytes", limit)}
+		case err == io.EOF:
+			return b, nil
+		case err != nil:
+			return nil, fmt.Errorf("reading answer: %w", err)
+		case len(b) == cap(b):
+			b = append(b, 0)[:len(b)]
+		}
 	}
-	n, err := buf.ReadFrom(io.LimitReader(resp.Body, limit+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading answer: %w", err)
-	}
-	if n > limit {
-		return nil, finalError{wrapf(ErrRefused, "answer of more than %d bytes", limit)}
-	}
-	return buf.Bytes(), nil
 }
+
+// minBody is where reading begins that was not announced.
+const minBody = 512
 
 const tolerableSkew = 5 * time.Minute
 

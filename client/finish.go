@@ -18,7 +18,7 @@ func (is *issuance) finish(ctx context.Context, o *Order) (*Certificate, error) 
 	if err != nil {
 		return nil, err
 	}
-	chain, err := is.a.download(ctx, o.CertificateURL, joinIdentifiers(is.ids))
+	chain, err := is.a.download(ctx, o.CertificateURL, is.ids)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (is *issuance) issued(ctx context.Context, o *Order) (*Order, error) {
 		if err = poll.wait(ctx, o.RetryAfter); err != nil {
 			return nil, pollError(o, err)
 		}
-		if o, err = is.a.readOrder(ctx, o.URL, joinIdentifiers(is.ids)); err != nil {
+		if o, err = is.a.readOrder(ctx, o.URL, is.ids); err != nil {
 			return nil, err
 		}
 		if err := o.matches(is.ids); err != nil {

@@ -184,11 +184,11 @@ func FuzzChain(f *testing.F) {
 	f.Add([]byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"))
 	f.Add([]byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		certs, err := parseChain(data)
+		certs, err := parseChain(data, new(issuerCache))
 		if err != nil {
 			return
 		}
-		again, err := parseChain(encodeChain(certs))
+		again, err := parseChain(encodeChain(certs), new(issuerCache))
 		if err != nil || len(again) != len(certs) || len(certs) > maxChain {
 			t.Fatalf("%d certificates, again %d: %v", len(certs), len(again), err)
 		}

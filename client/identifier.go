@@ -173,6 +173,9 @@ func normalise(ids []Identifier) ([]Identifier, error) {
 // sameIdentifiers compares as sets: a CA may reorder and change letter case
 // (RFC 8555, Section 7.4).
 func sameIdentifiers(a, b []Identifier) bool {
+	if slices.Equal(a, b) {
+		return true
+	}
 	set := make(map[Identifier]int, len(a))
 	for _, id := range a {
 		set[id.normal()] |= 1

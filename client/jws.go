@@ -6,14 +6,13 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
-	"encoding/asn1"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	jose "github.com/go-jose/go-jose/v4"
@@ -31,6 +30,8 @@ type jwsSigner struct {
 	alg    atomic.Pointer[jose.SignatureAlgorithm]
 	jwk    json.RawMessage
 	thumb  string
+
+	scratch buffers
 }
 
 func newJWSSigner(key crypto.Signer) (*jwsSigner, error) {
@@ -50,7 +51,7 @@ func newJWSSigner(key crypto.Signer) (*jwsSigner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("acme: thumbprint of key: %w", err)
 	}
-	s := &jwsSigner{key: key, signer: cryptosigner.Opaque(guard(key)), jwk: raw, thumb: base64.RawURLEncoding.EncodeToString(thumb)}
+	s := &jwsSigner{key: key, signer: opaque(key), jwk: raw, thumb: base64.RawURLEncoding.EncodeToString(thumb)}
 	s.alg.Store(&algs[0])
 	return s, nil
 }
@@ -97,8 +98,10 @@ func (s *jwsSigner) adopt(offered []string) bool {
 // one piece, since it is the most frequent thing that the package does.
 func (s *jwsSigner) sign(kid, url, nonce string, payload []byte) ([]byte, error) {
 	alg := *s.alg.Load()
-	h := make([]byte, 0, len(kid)+len(url)+len(nonce)+len(s.jwk)+64)
-	h = append(h, `{"alg":"`...)
+	enc := base64.RawURLEncoding
+	scratch := s.scratch.get()
+	defer s.scratch.put(scratch)
+	h := append((*scratch)[:0], `{"alg":"`...)
 	h = append(h, alg...)
 	if kid != "" {
 		h = appendJSON(append(h, `","kid":`...), kid)
@@ -109,21 +112,38 @@ func (s *jwsSigner) sign(kid, url, nonce string, payload []byte) ([]byte, error)
 		h = appendJSON(append(h, `,"nonce":`...), nonce)
 	}
 	h = append(appendJSON(append(h, `,"url":`...), url), '}')
-
-	enc := base64.RawURLEncoding
-	input := make([]byte, 0, enc.EncodedLen(len(h))+enc.EncodedLen(len(payload))+1)
-	input = append(enc.AppendEncode(input, h), '.')
-	dot := len(input)
-	input = enc.AppendEncode(input, payload)
-	sig, err := s.signer.SignPayload(input, alg)
+	header := len(h)
+	h = append(enc.AppendEncode(h, h), '.')
+	dot := len(h) - 1
+	h = enc.AppendEncode(h, payload)
+	*scratch = h
+	sig, err := s.signer.SignPayload(h[header:], alg)
 	if err != nil {
 		return nil, fmt.Errorf("signing request: %w", err)
 	}
-	b := make([]byte, 0, len(input)+enc.EncodedLen(len(sig))+48)
-	b = append(append(b, `{"protected":"`...), input[:dot-1]...)
-	b = append(append(b, `","payload":"`...), input[dot:]...)
+	b := make([]byte, 0, len(h)-header+enc.EncodedLen(len(sig))+48)
+	b = append(append(b, `{"protected":"`...), h[header:dot]...)
+	b = append(append(b, `","payload":"`...), h[dot+1:]...)
 	b = enc.AppendEncode(append(b, `","signature":"`...), sig)
 	return append(b, `"}`...), nil
+}
+
+// buffers keeps buffers for the next request.
+type buffers struct{ pool sync.Pool }
+
+func (b *buffers) get() *[]byte {
+	if p, ok := b.pool.Get().(*[]byte); ok {
+		return p
+	}
+	return new([]byte)
+}
+
+const keptBuffer = 16 << 10 // a larger one was for a large CSR and would stay
+
+func (b *buffers) put(p *[]byte) {
+	if cap(*p) <= keptBuffer {
+		b.pool.Put(p)
+	}
 }
 
 // appendJSON appends s as a JSON string.
@@ -137,41 +157,26 @@ func appendJSON(b []byte, s string) []byte {
 	return append(append(append(b, '"'), s...), '"')
 }
 
-// guard makes sure of signers that are not the standard library's: go-jose
-// relies on ECDSA signatures in range and leaves the salt of PSS to the signer.
-func guard(key crypto.Signer) crypto.Signer {
-	switch key.(type) {
-	case *ecdsa.PrivateKey, ed25519.PrivateKey:
-		return key
+// opaque makes go-jose's signer of a key.
+func opaque(key crypto.Signer) jose.OpaqueSigner {
+	switch pub := key.Public().(type) {
+	case *ecdsa.PublicKey:
+		return newECDSASigner(key, pub)
+	case *rsa.PublicKey:
+		return cryptosigner.Opaque(salted{key})
 	}
-	return guarded{key}
+	return cryptosigner.Opaque(key)
 }
 
-type guarded struct{ crypto.Signer }
+// salted is an RSA key whose PSS signatures have a salt as long as the hash (RFC
+// 7518, Section 3.5); go-jose leaves it to the key.
+type salted struct{ crypto.Signer }
 
-func (g guarded) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	if pss, ok := opts.(*rsa.PSSOptions); ok { // RFC 7518, Section 3.5: as long as the hash
+func (k salted) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if pss, ok := opts.(*rsa.PSSOptions); ok {
 		opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: pss.Hash}
 	}
-	sig, err := g.Signer.Sign(rand, digest, opts)
-	if err != nil {
-		return nil, err
-	}
-	if pub, ok := g.Public().(*ecdsa.PublicKey); ok {
-		err = checkECDSA(sig, pub.Params().N)
-	}
-	return sig, err
-}
-
-// checkECDSA refuses signatures that cannot be put into the fixed width of
-// RFC 7518, Section 3.4.
-func checkECDSA(der []byte, order *big.Int) error {
-	var v struct{ R, S *big.Int }
-	rest, err := asn1.Unmarshal(der, &v)
-	if err != nil || len(rest) > 0 || v.R.Sign() <= 0 || v.S.Sign() <= 0 || v.R.Cmp(order) >= 0 || v.S.Cmp(order) >= 0 {
-		return errors.New("the key gave a malformed ECDSA signature")
-	}
-	return nil
+	return k.Signer.Sign(rand, digest, opts)
 }
 
 // samePublicKey reports whether two keys are one.

@@ -96,6 +96,9 @@ func resolve(base, target string) (string, bool) {
 	if len(target) > maxURL || target == "" {
 		return "", false
 	}
+	if rest, ok := strings.CutPrefix(target, "https://"); ok && plainURL(rest) && !strings.Contains(rest, "/.") {
+		return target, true
+	}
 	b, err := url.Parse(base)
 	if err != nil {
 		return "", false

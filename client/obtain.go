@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/acme-e2e/acme-e2e/challenge"
@@ -82,6 +83,7 @@ type issuance struct {
 	c        *Client
 	r        *Request
 	ids      []Identifier
+	wild     bool // there is a wildcard among them
 	key      crypto.Signer
 	csr      []byte
 	public   crypto.PublicKey
@@ -158,6 +160,7 @@ func (is *issuance) prepare() error {
 	if is.ids, err = normalise(ids); err != nil {
 		return err
 	}
+	is.wild = slices.ContainsFunc(is.ids, Identifier.Wildcard)
 	if r.Resume != nil {
 		err := is.resumable()
 		if err == nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -62,13 +63,20 @@ type wireOrder struct {
 	Error          *Problem     `json:"error"`
 }
 
+type wireNewOrder struct {
+	Identifiers []Identifier `json:"identifiers"`
+	NotBefore   string       `json:"notBefore,omitempty"`
+	NotAfter    string       `json:"notAfter,omitempty"`
+	Profile     string       `json:"profile,omitempty"`
+	Replaces    string       `json:"replaces,omitempty"`
+}
+
 // timestamp reads what RFC 3339 allows, and ignores what it doesn't.
 type timestamp struct{ time.Time }
 
 func (t *timestamp) UnmarshalJSON(b []byte) error {
-	var s string
-	if json.Unmarshal(b, &s) == nil {
-		t.Time, _ = time.Parse(time.RFC3339Nano, strings.ToUpper(s))
+	if len(b) > 2 && b[0] == '"' { // no time has a character that JSON escapes
+		t.Time, _ = time.Parse(time.RFC3339Nano, strings.ToUpper(string(b[1:len(b)-1])))
 	}
 	return nil
 }
@@ -92,17 +100,13 @@ func (c *Client) readOrder(a *answer, url string) (*Order, error) {
 	if len(w.Authorizations) > maxAuthorizations {
 		return nil, wrapf(ErrRefused, "order with %d authorizations", len(w.Authorizations))
 	}
-	seen := make(map[string]struct{}, len(w.Authorizations))
 	for _, u := range w.Authorizations {
 		if err := c.checkURL(u); err != nil {
 			return nil, fmt.Errorf("order's authorization: %w", err)
 		}
-		if _, dup := seen[u]; !dup {
-			seen[u] = struct{}{}
-			o.Authorizations = append(o.Authorizations, u)
-		}
 	}
-	for _, u := range []string{w.Finalize, w.Certificate} {
+	o.Authorizations = unique(w.Authorizations)
+	for _, u := range [...]string{w.Finalize, w.Certificate} {
 		if u != "" {
 			if err := c.checkURL(u); err != nil {
 				return nil, fmt.Errorf("order: %w", err)
@@ -113,6 +117,19 @@ func (c *Client) readOrder(a *answer, url string) (*Order, error) {
 		return nil, wrapf(ErrNotACME, "order without a finalize URL")
 	}
 	return o, nil
+}
+
+// unique drops repetitions, in place.
+func unique(list []string) []string {
+	if len(list) < 2 {
+		return list
+	}
+	seen := make(map[string]struct{}, len(list))
+	return slices.DeleteFunc(list, func(s string) bool {
+		_, dup := seen[s]
+		seen[s] = struct{}{}
+		return dup
+	})
 }
 
 // matches refuses an order for other identifiers than those asked for.
@@ -134,28 +151,25 @@ func (a *Account) NewOrder(ctx context.Context, r OrderRequest) (*Order, error) 
 	if err := a.c.checkProfile(ctx, r.Profile); err != nil {
 		return nil, err
 	}
-	body := map[string]any{"identifiers": ids}
+	body := wireNewOrder{Identifiers: ids, Profile: r.Profile}
 	if !r.NotBefore.IsZero() {
-		body["notBefore"] = r.NotBefore.UTC().Format(time.RFC3339)
+		body.NotBefore = r.NotBefore.UTC().Format(time.RFC3339)
 	}
 	if !r.NotAfter.IsZero() {
-		body["notAfter"] = r.NotAfter.UTC().Format(time.RFC3339)
-	}
-	if r.Profile != "" {
-		body["profile"] = r.Profile
+		body.NotAfter = r.NotAfter.UTC().Format(time.RFC3339)
 	}
 	if r.Replaces != "" {
 		if d, err := a.c.Directory(ctx); err == nil && d.RenewalInfo != "" { // RFC 9773, Section 5: not to other CAs
-			body["replaces"] = r.Replaces
+			body.Replaces = r.Replaces
 		}
 	}
-	payload, err := json.Marshal(body)
+	payload, err := json.Marshal(&body)
 	if err != nil {
 		return nil, err
 	}
 	var o, found *Order
 	ans, err := a.post(ctx, &call{
-		step: "creating order", identifier: joinIdentifiers(ids), endpoint: endpointNewOrder, payload: payload,
+		step: "creating order", ids: ids, endpoint: endpointNewOrder, payload: payload,
 		decode: func(ans *answer) (err error) {
 			url := ans.location()
 			if err := a.c.checkURL(url); err != nil {
@@ -241,12 +255,12 @@ func (a *Account) isClaimed(url string) bool {
 
 // Order reads an order.
 func (a *Account) Order(ctx context.Context, url string) (*Order, error) {
-	return a.readOrder(ctx, url, "")
+	return a.readOrder(ctx, url, nil)
 }
 
-func (a *Account) readOrder(ctx context.Context, url, identifier string) (*Order, error) {
+func (a *Account) readOrder(ctx context.Context, url string, ids []Identifier) (*Order, error) {
 	var o *Order
-	_, err := a.post(ctx, &call{step: "reading order", identifier: identifier, url: url,
+	_, err := a.post(ctx, &call{step: "reading order", ids: ids, url: url,
 		decode: func(ans *answer) (err error) {
 			o, err = a.c.readOrder(ans, url)
 			return err
@@ -262,16 +276,15 @@ func (a *Account) readOrder(ctx context.Context, url, identifier string) (*Order
 // order is read before the CSR is sent again (RFC 8555, Section 7.4). An order
 // that was finalized already is returned as it is.
 func (a *Account) Finalize(ctx context.Context, o *Order, csr []byte) (*Order, error) {
-	payload, err := json.Marshal(map[string]string{"csr": base64.RawURLEncoding.EncodeToString(csr)})
-	if err != nil {
-		return nil, err
-	}
+	enc := base64.RawURLEncoding
+	payload := make([]byte, 0, enc.EncodedLen(len(csr))+len(`{"csr":""}`))
+	payload = append(enc.AppendEncode(append(payload, `{"csr":"`...), csr), `"}`...)
 	if o.FinalizeURL == "" {
 		return nil, wrapf(ErrRefused, "order %s has no finalize URL", printable(o.URL))
 	}
 	var done, found *Order
 	ans, err := a.post(ctx, &call{
-		step: "finalizing order", identifier: joinIdentifiers(o.Identifiers), url: o.FinalizeURL, payload: payload,
+		step: "finalizing order", ids: o.Identifiers, url: o.FinalizeURL, payload: payload,
 		decode: func(ans *answer) (err error) { // its Location, if any, is not needed: erratum 5979
 			if done, err = a.c.readOrder(ans, o.URL); err != nil {
 				return err

@@ -90,7 +90,7 @@ func (c *Client) RenewalInfo(ctx context.Context, leaf *x509.Certificate) (*Rene
 	}
 	var info *RenewalInfo
 	_, err = c.do(ctx, &call{
-		step: "asking for renewal information", identifier: joinIdentifiers(certIdentifiers(leaf)),
+		step: "asking for renewal information", ids: certIdentifiers(leaf),
 		endpoint: endpointRenewalInfo, url: "/" + id, limit: maxSmall, accept: "application/json", reachableOnly: true,
 		decode: func(a *answer) (err error) {
 			info, err = readRenewalInfo(a)

@@ -22,10 +22,11 @@ const (
 
 // call is a request with all that must be known to repeat it.
 type call struct {
-	step, identifier string
-	method           string // empty: POST, or GET without a signer
-	url              string
-	endpoint         *endpoint // where the URL comes from, in place of url
+	step     string
+	ids      []Identifier // that it is about, if any
+	method   string       // empty: POST, or GET without a signer
+	url      string
+	endpoint *endpoint // where the URL comes from, in place of url
 
 	signer  *jwsSigner // nil: not signed
 	kid     string     // empty: the key itself is embedded
@@ -254,7 +255,7 @@ func (c *Client) failed(ctx context.Context, q *call, url string, t *attempts, e
 			err = fmt.Errorf("%w (or this machine's clock is wrong: it says %s)", err, c.clock.Now().UTC().Format(time.RFC3339))
 		}
 	}
-	return &Error{Step: q.step, Identifier: q.identifier, Method: q.verb(), URL: url, Attempts: t.sent, RetryAt: at, Err: err}
+	return &Error{Step: q.step, Identifier: joinIdentifiers(q.ids), Method: q.verb(), URL: url, Attempts: t.sent, RetryAt: at, Err: err}
 }
 
 func (q *call) verb() string {

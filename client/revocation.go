@@ -33,18 +33,18 @@ const (
 // the account holds valid authorizations for. One that is revoked already is no
 // error.
 func (a *Account) Revoke(ctx context.Context, cert []byte, reason Reason) error {
-	payload, name, err := revocation(cert, reason)
+	payload, ids, err := revocation(cert, reason)
 	if err != nil {
 		return err
 	}
-	_, err = a.post(ctx, &call{step: "revoking certificate", identifier: name, endpoint: endpointRevokeCert, payload: payload})
+	_, err = a.post(ctx, &call{step: "revoking certificate", ids: ids, endpoint: endpointRevokeCert, payload: payload})
 	return unlessRevoked(err)
 }
 
 // RevokeWithKey revokes a certificate (DER) by its own private key; no account
 // is needed. One that is revoked already is no error.
 func (c *Client) RevokeWithKey(ctx context.Context, cert []byte, key crypto.Signer, reason Reason) error {
-	payload, name, err := revocation(cert, reason)
+	payload, ids, err := revocation(cert, reason)
 	if err != nil {
 		return err
 	}
@@ -55,24 +55,24 @@ func (c *Client) RevokeWithKey(ctx context.Context, cert []byte, key crypto.Sign
 	if parsed, err := x509.ParseCertificate(cert); err == nil && !samePublicKey(parsed.PublicKey, key.Public()) {
 		return errors.New("acme: revoking certificate: the key is not the certificate's")
 	}
-	_, err = c.do(ctx, &call{step: "revoking certificate", identifier: name, endpoint: endpointRevokeCert, signer: s, payload: payload})
+	_, err = c.do(ctx, &call{step: "revoking certificate", ids: ids, endpoint: endpointRevokeCert, signer: s, payload: payload})
 	return unlessRevoked(err)
 }
 
-func revocation(cert []byte, reason Reason) (payload []byte, name string, err error) {
+func revocation(cert []byte, reason Reason) (payload []byte, ids []Identifier, err error) {
 	parsed, err := x509.ParseCertificate(cert)
 	if err != nil {
-		return nil, "", fmt.Errorf("acme: revoking certificate: not a certificate in DER: %w", err)
+		return nil, nil, fmt.Errorf("acme: revoking certificate: not a certificate in DER: %w", err)
 	}
 	if reason < 0 || reason > 10 || reason == 7 {
-		return nil, "", fmt.Errorf("acme: revoking certificate: %d is not a reason of RFC 5280", reason)
+		return nil, nil, fmt.Errorf("acme: revoking certificate: %d is not a reason of RFC 5280", reason)
 	}
 	body := map[string]any{"certificate": base64.RawURLEncoding.EncodeToString(cert)}
 	if reason != Unspecified {
 		body["reason"] = int(reason)
 	}
 	payload, err = json.Marshal(body)
-	return payload, joinIdentifiers(certIdentifiers(parsed)), err
+	return payload, certIdentifiers(parsed), err
 }
 
 func unlessRevoked(err error) error {

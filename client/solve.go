@@ -31,6 +31,7 @@ type choice struct {
 	ch     *Challenge
 	solver challenge.Solver
 	task   challenge.Challenge
+	given  bool // to its solver
 	ready  bool // presented
 }
 
@@ -125,8 +126,11 @@ func (s *solving) fetch(ctx context.Context) error {
 // identifier is what was ordered that an authorization is for. CAs may leave
 // the wildcard flag out.
 func (s *solving) identifier(z *Authorization) Identifier {
+	if z.Identifier.Type != TypeDNS || !s.is.wild {
+		return z.Identifier
+	}
 	wild := Identifier{z.Identifier.Type, "*." + z.Identifier.Value}
-	if z.Identifier.Type != TypeDNS || !containsIdentifier(s.is.ids, wild) {
+	if !containsIdentifier(s.is.ids, wild) {
 		return z.Identifier
 	}
 	if z.Wildcard || !containsIdentifier(s.is.ids, z.Identifier) {
@@ -228,24 +232,25 @@ func (s *solving) present(ctx context.Context) ([]Failure, error) {
 // presentAll presents choices, all solvers at once, and returns those that
 // could not be.
 func (s *solving) presentAll(ctx context.Context, fresh []*choice) (unpresented []*choice) {
-	groups := make(map[int][]*choice)
-	for _, c := range fresh {
-		for i := range s.is.r.Solvers {
-			if s.is.r.Solvers[i].Type == c.ch.Type {
-				groups[i] = append(groups[i], c)
-				break
+	var mu sync.Mutex
+	var presents []func()
+	for _, by := range s.is.r.Solvers {
+		var group []*choice
+		for _, c := range fresh {
+			if c.ch.Type == by.Type && !c.given {
+				c.given = true
+				group = append(group, c)
 			}
 		}
-	}
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	for i, group := range groups {
-		p := presentation{solver: s.is.r.Solvers[i].Solver, tasks: make([]challenge.Challenge, len(group))}
+		if len(group) == 0 {
+			continue
+		}
+		p := presentation{solver: by.Solver, tasks: make([]challenge.Challenge, len(group))}
 		for j, c := range group {
 			p.tasks[j] = c.task
 		}
 		s.presented = append(s.presented, p)
-		present := func() {
+		presents = append(presents, func() {
 			failed := challenge.Failed(p.solver.Present(ctx, p.tasks), p.tasks)
 			mu.Lock()
 			defer mu.Unlock()
@@ -257,8 +262,11 @@ func (s *solving) presentAll(ctx context.Context, fresh []*choice) (unpresented 
 					c.ready = true
 				}
 			}
-		}
-		if len(groups) == 1 {
+		})
+	}
+	var wg sync.WaitGroup
+	for i, present := range presents {
+		if i == len(presents)-1 {
 			present()
 		} else {
 			wg.Go(present)
