@@ -224,6 +224,19 @@ func TestProfiles(t *testing.T) {
 	require.ErrorContains(t, err, `"default" "short"`)
 }
 
+func TestDatesOfTheOrder(t *testing.T) {
+	t.Parallel()
+	p := newPebble(t, pebbleharness.Options{})
+	a := p.account()
+	r := p.request("a.example")
+	r.NotBefore = time.Now().Truncate(time.Second).Add(-time.Hour)
+	r.NotAfter = r.NotBefore.Add(48 * time.Hour)
+	cert, err := a.Obtain(t.Context(), r)
+	require.NoError(t, err)
+	require.True(t, cert.Leaf.NotBefore.Equal(r.NotBefore), cert.Leaf.NotBefore)
+	require.True(t, cert.Leaf.NotAfter.Equal(r.NotAfter), cert.Leaf.NotAfter)
+}
+
 func TestExternalAccountBinding(t *testing.T) {
 	t.Parallel()
 	mac := []byte(strings.Repeat("k", 64))
@@ -401,23 +414,36 @@ func TestValidAuthorizationsAreNotProvenAgain(t *testing.T) {
 func TestSolversOfThisModule(t *testing.T) {
 	t.Parallel()
 	p := startPebble(t, pebbleharness.Options{})
-	httpAddr, tlsAddr := fmt.Sprint("127.0.0.1:", p.HTTPPort), fmt.Sprint("127.0.0.1:", p.TLSPort)
+	httpAddr := fmt.Sprint("127.0.0.1:", p.HTTPPort)
 	a := p.account()
-	ids, err := client.ParseIdentifiers("a.example", "b.example", "127.0.0.1")
-	require.NoError(t, err)
-	for _, s := range []client.SolverFor{
-		{Type: challenge.HTTP01, Solver: challenge.NewHTTP01(challenge.HTTP01Options{Address: httpAddr})},
-		{Type: challenge.TLSALPN01, Solver: challenge.NewTLSALPN01(challenge.TLSALPN01Options{Address: tlsAddr})},
-	} {
-		cert, err := a.Obtain(t.Context(), client.Request{Identifiers: ids, Solvers: []client.SolverFor{s}})
-		require.NoError(t, err, s.Type)
-		require.Len(t, cert.Leaf.IPAddresses, 1)
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		names := []string{"a.example", "b.example", host}
+		if host == "::1" {
+			names = names[2:] // the names have IPv4 addresses
+		}
+		ids, err := client.ParseIdentifiers(names...)
+		require.NoError(t, err)
+		if l, err := net.Listen("tcp", net.JoinHostPort(host, "0")); err != nil {
+			t.Logf("no %s here: %v", host, err)
+			continue
+		} else {
+			_ = l.Close()
+		}
+		for _, s := range []client.SolverFor{
+			{Type: challenge.HTTP01, Solver: challenge.NewHTTP01(challenge.HTTP01Options{Address: net.JoinHostPort(host, fmt.Sprint(p.HTTPPort))})},
+			{Type: challenge.TLSALPN01, Solver: challenge.NewTLSALPN01(challenge.TLSALPN01Options{Address: net.JoinHostPort(host, fmt.Sprint(p.TLSPort))})},
+		} {
+			cert, err := a.Obtain(t.Context(), client.Request{Identifiers: ids, Solvers: []client.SolverFor{s}})
+			require.NoError(t, err, s.Type)
+			require.Len(t, cert.Leaf.IPAddresses, 1)
+			require.Equal(t, host, cert.Leaf.IPAddresses[0].String())
+		}
 	}
 	l, err := net.Listen("tcp", httpAddr)
 	require.NoError(t, err, "the port is free again")
 	defer func() { _ = l.Close() }()
 	p.requests()
-	_, err = a.Obtain(t.Context(), client.Request{Identifiers: ids, Solvers: []client.SolverFor{
+	_, err = a.Obtain(t.Context(), client.Request{Identifiers: []client.Identifier{{Type: client.TypeDNS, Value: "a.example"}}, Solvers: []client.SolverFor{
 		{Type: challenge.HTTP01, Solver: challenge.NewHTTP01(challenge.HTTP01Options{Address: httpAddr})}}})
 	require.ErrorIs(t, err, challenge.ErrPortTaken)
 	require.Zero(t, p.requests(), "a taken port costs nothing at the CA")

@@ -68,53 +68,6 @@ func ExampleAccount_Obtain_resume() {
 	}
 }
 
-func ExampleClient_RenewalInfo() {
-	var c *client.Client
-	var leaf *x509.Certificate
-	info, err := c.RenewalInfo(context.Background(), leaf)
-	switch {
-	case errors.Is(err, client.ErrNotOffered):
-		fmt.Println("renew by lifetime: this CA has no renewal information")
-	case err != nil:
-		fmt.Println("renew by lifetime, and ask again in six hours:", err)
-	default:
-		fmt.Println("renew at", info.Pick(nil), "and ask again in", info.RetryAfter)
-	}
-}
-
-func ExampleAccount_ChangeKey() {
-	ctx := context.Background()
-	var acct *client.Account
-	next, err := client.GenerateKey(client.P256)
-	if err != nil {
-		log.Fatal(err)
-	}
-	// Write next to disk beside the old key before this call.
-	if err := acct.ChangeKey(ctx, next); err != nil {
-		// After a crash in the middle: which of the two has the account?
-		key, ferr := acct.Client().FindKey(ctx, acct.URL(), acct.Key(), next)
-		fmt.Println(key, ferr)
-	}
-}
-
-func ExampleAccount_Orders() {
-	var acct *client.Account
-	for url, err := range acct.Orders(context.Background()) {
-		if err != nil {
-			log.Fatal(err)
-		}
-		fmt.Println(url)
-	}
-}
-
-func ExampleAccount_Revoke() {
-	var acct *client.Account
-	var cert *client.Certificate
-	if err := acct.Revoke(context.Background(), cert.Chain[0], client.Superseded); err != nil {
-		log.Fatal(err)
-	}
-}
-
 func ExampleAccount_NewAuthorization() {
 	ctx := context.Background()
 	var acct *client.Account
@@ -130,7 +83,7 @@ func ExampleAccount_NewAuthorization() {
 	fmt.Println(z.Status, err)
 }
 
-func ExampleAccount_Update() {
+func ExampleAccount_Update_changedTerms() {
 	ctx := context.Background()
 	var acct *client.Account
 	_, err := acct.Read(ctx)
