@@ -131,7 +131,7 @@ func (m *Manager) accountKey(ctx context.Context) (crypto.Signer, error) {
 			return key, nil
 		}
 		if !errors.Is(err, fs.ErrExist) {
-			return nil, &FileError{What: "new account key", Path: m.cfg.AccountKeyPath, Writing: true, Advice: "nothing was asked of the CA: make room, or let the user that this runs as write there", Err: err}
+			return nil, &FileError{What: "new account key", Path: m.cfg.AccountKeyPath, Writing: true, Advice: "nothing was asked of the CA: make the directory, make room, or let the user that this runs as write there", Err: err}
 		}
 	}
 	return nil, m.fileError("account key", m.cfg.AccountKeyPath, errors.New("it appears and disappears"))
@@ -205,6 +205,9 @@ func (m *Manager) accountTrouble(ctx context.Context, err error) error {
 		return err
 	}
 	if _, why := m.client.FindAccount(ctx, key); errors.Is(why, client.ErrUnauthorized) {
+		m.mu.Lock()
+		m.acct = nil // the next attempt takes the key that is there then
+		m.mu.Unlock()
 		return &AccountError{m.cfg.AccountKeyPath, why}
 	}
 	return err

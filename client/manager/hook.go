@@ -19,8 +19,8 @@ type Issued struct {
 	Domains           []string
 }
 
-// A Hook runs after a new certificate is in place. Its context ends with the
-// caller's, and after a minute.
+// A Hook runs after a new certificate is in place. It has a minute, also when the
+// caller's context ends meanwhile. It must not make the Manager look or provision.
 type Hook func(ctx context.Context, i Issued) error
 
 const hookTime = time.Minute
@@ -72,6 +72,7 @@ func tail(s string) string {
 }
 
 func (m *Manager) runHooks(ctx context.Context, leaf *x509.Certificate) {
+	ctx = context.WithoutCancel(ctx)
 	i := Issued{Certificate: leaf, CertPath: m.cfg.CertPath, KeyPath: m.cfg.KeyPath, Domains: m.cfg.Domains}
 	for _, hook := range m.o.Hooks {
 		err := func() error {

@@ -3,6 +3,7 @@ package manager_test
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -194,6 +195,92 @@ func TestEachWayToProveNamesToPebble(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestManyManagersOfTheSameFiles(t *testing.T) {
+	t.Parallel()
+	ca := pebbleharness.New(t, pebbleharness.Options{})
+	cfg, log := configIn(t.TempDir(), ca, "a.example"), &events{}
+	var wg sync.WaitGroup
+	for range 6 {
+		m := newManager(t, cfg, optionsFor(ca, log))
+		wg.Go(func() {
+			if err := m.ProvisionIfNeeded(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if c := m.Certificate(); c == nil || !slices.EqualFunc(c.Certificate, onDisk(t, cfg).Certificate, slices.Equal) {
+				t.Error("not the certificate on disk")
+			}
+		})
+	}
+	wg.Wait()
+	require.Len(t, log.of(manager.EventIssued), 1)
+	require.Len(t, log.of(manager.EventOrder), 1)
+	require.Empty(t, leftovers(t, cfg))
+}
+
+// flaky fails the first time.
+type flaky struct {
+	challenge.Solver
+	failed bool
+}
+
+func (s *flaky) Present(ctx context.Context, challenges []challenge.Challenge) error {
+	if !s.failed {
+		s.failed = true
+		return &challenge.Error{Challenge: challenges[0], Err: errors.New("not this time")}
+	}
+	return s.Solver.Present(ctx, challenges)
+}
+
+// A process that dies after it told the CA to look leaves an order that may fail
+// at any moment. That is no failure of the process that comes next.
+func TestAResumedOrderThatFailsIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	for _, interrupted := range []bool{true, false} {
+		ca := pebbleharness.New(t, pebbleharness.Options{})
+		cfg := configIn(t.TempDir(), ca, "a.example")
+		if interrupted {
+			ctx, die := context.WithCancel(t.Context())
+			o := optionsFor(ca, nil)
+			o.Observer = func(e manager.Event) {
+				if e.Kind == manager.EventOrder {
+					die()
+				}
+			}
+			require.ErrorIs(t, newManager(t, cfg, o).ProvisionIfNeeded(ctx), context.Canceled)
+		}
+		o := optionsFor(ca, nil)
+		o.Solvers = []client.SolverFor{{Type: challenge.HTTP01, Solver: &flaky{Solver: challenge.NewHTTP01(o.HTTP01)}}}
+		err := newManager(t, cfg, o).ProvisionIfNeeded(t.Context())
+		if interrupted {
+			require.NoError(t, err)
+			onDisk(t, cfg)
+		} else {
+			require.ErrorContains(t, err, "not this time", "an order of its own that fails is a failure")
+		}
+	}
+}
+
+func TestAnEndedAccountIsSaidAndTheNextKeyTaken(t *testing.T) {
+	t.Parallel()
+	ca := pebbleharness.New(t, pebbleharness.Options{})
+	cfg := configIn(t.TempDir(), ca, "a.example")
+	m := newManager(t, cfg, optionsFor(ca, nil))
+	require.NoError(t, m.Provision(t.Context()))
+	before := onDisk(t, cfg)
+	a, err := m.Account(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, a.Deactivate(t.Context()))
+	for range 2 {
+		err = m.Provision(t.Context())
+		var ended *manager.AccountError
+		require.ErrorAs(t, err, &ended)
+		require.ErrorIs(t, err, client.ErrUnauthorized)
+		require.Equal(t, before.Certificate, onDisk(t, cfg).Certificate)
+	}
+	require.NoError(t, os.Rename(cfg.AccountKeyPath, cfg.AccountKeyPath+".old"))
+	require.NoError(t, m.Provision(t.Context()), "without a restart")
 }
 
 // txtSolver answers dns-01 in the harness's DNS.

@@ -86,7 +86,7 @@ func (m *Manager) work(ctx context.Context, how mode) (Outcome, error) {
 			return Outcome{}, fmt.Errorf("acme: waiting for the lock %s: %w", m.statePath("lock"), err)
 		}
 		return Outcome{}, &FileError{What: "lock", Path: m.statePath("lock"), Err: err, Writing: true,
-			Advice: "nothing was ordered: make room, or let the user that this runs as write there"}
+			Advice: "nothing was ordered: make the directory, make room, or let the user that this runs as write there"}
 	}
 	out, err := m.workLocked(ctx, how)
 	if unlockErr := unlock(); unlockErr != nil {
@@ -125,7 +125,7 @@ func (m *Manager) workLocked(ctx context.Context, how mode) (Outcome, error) {
 	if c, ok := m.store.(storage.Checker); ok {
 		if err := c.Check(ctx); err != nil {
 			return Outcome{Status: st}, &FileError{What: "certificate", Path: m.cfg.CertPath, Err: err, Writing: true,
-				Advice: "nothing was ordered: make room, or let the user that this runs as write there"}
+				Advice: "nothing was ordered: make the directory, make room, or let the user that this runs as write there"}
 		}
 	}
 	leaf, err := m.renew(ctx, st, how)
@@ -203,7 +203,7 @@ func (m *Manager) obtain(ctx context.Context, account *client.Account, why Statu
 	r.OnPending = func(ctx context.Context, p client.Pending) error {
 		if err := m.savePending(ctx, p); err != nil {
 			return &FileError{What: "pending order", Path: m.statePath(storage.Pending), Err: err, Writing: true,
-				Advice: "the certificate was not asked for: make room, or let the user that this runs as write there"}
+				Advice: "the certificate was not asked for: make the directory, make room, or let the user that this runs as write there"}
 		}
 		kind := EventOrder
 		if p.Finalizing {
@@ -213,12 +213,26 @@ func (m *Manager) obtain(ctx context.Context, account *client.Account, why Statu
 		return nil
 	}
 	cert, err := account.Obtain(ctx, r)
+	if resumed != nil && ofNames(err) && ctx.Err() == nil {
+		// The CA looked for the responses of the process that died.
+		m.log.Info("acme: the pending order failed; ordering again", "err", err)
+		if r.Resume, err = m.resumable(ctx, account.URL(), why.Certificate); err != nil {
+			return nil, err
+		}
+		cert, err = account.Obtain(ctx, r)
+	}
 	if err != nil && resumed != nil && resumed.Finalizing && !client.Temporary(err) && ctx.Err() == nil && !errors.Is(err, client.ErrAccountDoesNotExist) {
 		if dropErr := m.dropPending(ctx, resumed); dropErr != nil { // the next attempt starts over
 			m.log.Warn("acme: the pending order is not set aside", "err", dropErr)
 		}
 	}
 	return cert, err
+}
+
+// ofNames reports whether an issuance failed because names could not be proved.
+func ofNames(err error) bool {
+	o, ok := errors.AsType[*client.ObtainError](err)
+	return ok && len(o.Failed) > 0
 }
 
 // replaces is the identifier of the certificate that is renewed, for CAs that
@@ -240,6 +254,7 @@ func (m *Manager) replaces(ctx context.Context, why Status) string {
 // keep puts the pair in its place and ends the pending order. What is on disk at
 // each moment leads a restarted process to the same end.
 func (m *Manager) keep(ctx context.Context, cert *client.Certificate, why Status, how mode) error {
+	ctx = context.WithoutCancel(ctx) // what has been issued is kept
 	key, err := client.MarshalKey(cert.Key)
 	if err != nil {
 		return err

@@ -22,7 +22,7 @@ type FileOptions struct {
 	AccountKeyPath string // default: account.key in StateDir; mode 0600
 	// StateDir is for everything else: the lock, the pending order, the pair
 	// while it is being replaced. It is made, with mode 0700, when something is
-	// to be kept. Default: CertPath + ".acme".
+	// to be kept; its parent must exist. Default: CertPath + ".acme".
 	StateDir string
 
 	// Sleep waits between two looks at a lock that another holds. Default: by
@@ -289,7 +289,10 @@ func (s *File) makeDir(path string) error {
 	if filepath.Dir(path) != filepath.Clean(s.o.StateDir) {
 		return nil
 	}
-	return wrap(os.MkdirAll(s.o.StateDir, 0o700))
+	if err := os.Mkdir(s.o.StateDir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return wrap(err)
+	}
+	return nil
 }
 
 // Check implements Checker: every directory that Save writes to takes a new

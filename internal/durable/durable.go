@@ -51,7 +51,7 @@ func (f Files) Write(path string, data []byte, perm fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	return f.place(target, data, perm, os.Rename)
+	return f.place(target, data, perm, rename)
 }
 
 // Create is Write for a file that must not exist yet: the error is fs.ErrExist
@@ -61,11 +61,27 @@ func (f Files) Create(path string, data []byte, perm fs.FileMode) error {
 		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
 	}
 	return f.place(path, data, perm, func(from, to string) error {
-		if err := os.Link(from, to); err != nil {
+		switch err := os.Link(from, to); {
+		case err == nil:
+			return os.Remove(from)
+		case errors.Is(err, fs.ErrExist):
 			return err
 		}
-		return os.Remove(from)
+		return reserve(from, to, perm) // file systems without hard links
 	})
+}
+
+// reserve renames from to a name that it makes first, so that of two only one
+// gets it. A crash in between leaves an empty file.
+func reserve(from, to string, perm fs.FileMode) error {
+	file, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+	if err != nil {
+		return err
+	}
+	if err := file.Close(); err != nil {
+		return err
+	}
+	return rename(from, to)
 }
 
 // place writes data beside target and puts it there with move.
@@ -123,7 +139,7 @@ func (f Files) Remove(path string) error {
 // Rename gives a file another name in the same directory, durably.
 func (f Files) Rename(path, to string) error {
 	f.at(Begun, path)
-	if err := os.Rename(path, to); err != nil {
+	if err := rename(path, to); err != nil {
 		return err
 	}
 	f.at(Named, path)

@@ -75,6 +75,17 @@ func TestCreateNeverReplaces(t *testing.T) {
 	require.ErrorIs(t, files.Create(path, []byte("late"), 0o600), fs.ErrExist)
 }
 
+func TestReserveNeverReplaces(t *testing.T) {
+	dir := t.TempDir()
+	from, to := filepath.Join(dir, "from"), filepath.Join(dir, "to")
+	require.NoError(t, os.WriteFile(from, []byte("one"), 0o600))
+	require.NoError(t, durable.Reserve(from, to, 0o600))
+	require.Equal(t, "one", read(t, to))
+	require.NoError(t, os.WriteFile(from, []byte("two"), 0o600))
+	require.ErrorIs(t, durable.Reserve(from, to, 0o600), fs.ErrExist)
+	require.Equal(t, "one", read(t, to))
+}
+
 func TestAtEachPointTheFileIsOldOrNew(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "file")
