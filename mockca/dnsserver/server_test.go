@@ -70,6 +70,7 @@ func TestEveryNameIsAnswered(t *testing.T) {
 		"no such type":              {"whatever.example", dns.TypeTXT, []string{}},
 		"wildcard":                  {"a.b.wild.example", dns.TypeTXT, []string{`a.b.wild.example. TXT "any"`}},
 		"beside a wildcard":         {"here.wild.example", dns.TypeTXT, []string{}},
+		"wildcard further up":       {"a.here.wild.example", dns.TypeTXT, []string{}},
 		"NS of the apex":            {"a.example", dns.TypeNS, []string{"a.example. NS ns1.a.example."}},
 		"NS below the apex":         {"b.a.example", dns.TypeNS, []string{}},
 		"SOA below the apex":        {"_acme-challenge.b.a.example", dns.TypeSOA, []string{}},
@@ -120,6 +121,7 @@ func TestNamesWithoutAnythingDontExistWithoutDefaults(t *testing.T) {
 	require.False(t, v6.IsValid())
 	require.Equal(t, []string{"x.d.example. A 192.0.2.7"}, answers(ask(t, s, "process", "x.d.example", dns.TypeA)))
 	require.Empty(t, answers(ask(t, s, "process", "x.d.example", dns.TypeAAAA)))
+	require.Equal(t, dns.RcodeSuccess, ask(t, s, "process", "x.d.example", dns.TypeAAAA).Rcode, "it exists")
 	s.Reset()
 	require.Equal(t, dns.RcodeNameError, ask(t, s, "process", "x.d.example", dns.TypeA).Rcode)
 }

@@ -218,6 +218,9 @@ func TestUpdatesAreCheckedBeforeAnythingIsDone(t *testing.T) {
 		"insert of nothing": {func(t *testing.T, m *dns.Msg) {
 			m.Ns = append(m.Ns, raw(dns.ClassINET, dns.TypeTXT, "n.a.example.", 0))
 		}, dns.RcodeFormatError},
+		"insert of a TSIG": {func(t *testing.T, m *dns.Msg) {
+			m.Ns = append(m.Ns, &dns.TSIG{Hdr: dns.RR_Header{Name: "a.example.", Rrtype: dns.TypeTSIG, Class: dns.ClassINET}, Algorithm: dns.HmacSHA256})
+		}, dns.RcodeFormatError},
 		"insert of ANY": {func(t *testing.T, m *dns.Msg) {
 			m.Ns = append(m.Ns, raw(dns.ClassINET, dns.TypeANY, "n.a.example.", 0))
 		}, dns.RcodeFormatError},
@@ -256,6 +259,36 @@ func TestUpdatesAreCheckedBeforeAnythingIsDone(t *testing.T) {
 func zero(r dns.RR) dns.RR {
 	r.Header().Ttl = 0
 	return r
+}
+
+func TestUpdatesTellWhatTheyChanged(t *testing.T) {
+	s := dnsserver.NewUnstarted(dnsserver.Options{UnsignedUpdates: true})
+	require.NoError(t, s.Add("a.example. 60 IN TXT old", "b.a.example. TXT x", "b.a.example. A 192.0.2.1"))
+	serial := func() uint32 { return ask(t, s, "process", "a.example", dns.TypeSOA).Answer[0].(*dns.SOA).Serial }
+	for _, tc := range []struct {
+		edit func(*dns.Msg)
+		want []string
+	}{
+		{func(m *dns.Msg) { m.Insert([]dns.RR{rr(t, "a.example. 60 IN TXT old")}) }, nil},
+		{func(m *dns.Msg) { m.Remove([]dns.RR{rr(t, "a.example. TXT other")}) }, nil},
+		{func(m *dns.Msg) { m.RemoveRRset([]dns.RR{rr(t, "a.example. MX 1 x.")}) }, nil},
+		{func(m *dns.Msg) { m.Insert([]dns.RR{rr(t, "a.example. 90 IN TXT old")}) }, []string{"a.example"}},
+		{func(m *dns.Msg) {
+			m.RemoveName([]dns.RR{rr(t, "B.a.example. TXT x")})
+			m.Insert([]dns.RR{rr(t, "a.example. TXT new"), rr(t, "a.example. TXT newer")})
+		}, []string{"b.a.example", "a.example"}},
+	} {
+		s.ClearQueries()
+		before := serial()
+		m := new(dns.Msg)
+		m.SetUpdate("a.example.")
+		tc.edit(m)
+		_, err := s.Exchange(t.Context(), m)
+		require.NoError(t, err)
+		require.Equal(t, tc.want, s.Queries()[1].Changed)
+		require.Equal(t, len(tc.want) > 0, serial() > before)
+	}
+	require.Contains(t, s.Records(), "a.example.\t90\tIN\tTXT\t\"old\"", "a new TTL replaces the old one")
 }
 
 func TestUpdatesInProcessAreRefusedUnlessAllowed(t *testing.T) {

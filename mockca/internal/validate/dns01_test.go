@@ -39,6 +39,7 @@ func TestDNS01WantsOneOfTheRecords(t *testing.T) {
 		}, "", ""},
 		"with spaces":              {func(w *world) { w.SetTXT("_acme-challenge.a.example", digest()+" ") }, "incorrectResponse", "Incorrect TXT record"},
 		"another":                  {func(w *world) { w.SetTXT("_acme-challenge.a.example", `other "value"`, "b") }, "incorrectResponse", `Incorrect TXT record "other \"value\"" (and 1 more) found at _acme-challenge.a.example`},
+		"one alone":                {func(w *world) { w.SetTXT("_acme-challenge.a.example", "x") }, "incorrectResponse", `Incorrect TXT record "x" found at _acme-challenge.a.example`},
 		"key authorization itself": {func(w *world) { w.SetTXT("_acme-challenge.a.example", keyAuth) }, "incorrectResponse", "Incorrect TXT record"},
 		"no TXT":                   {func(w *world) { w.SetMX("_acme-challenge.a.example", "m.example") }, "incorrectResponse", "No TXT record found at _acme-challenge.a.example"},
 		"no name":                  {func(*world) {}, "dns", "NXDOMAIN looking up TXT for _acme-challenge.a.example"},
@@ -247,6 +248,7 @@ func TestEverywhereHasTheAddressesGiven(t *testing.T) {
 	w.serve(t, "192.0.2.1:5002", keyAuthorization)
 	v := w.validator(validate.Config{DNS: validate.Everywhere(netip.MustParseAddr("192.0.2.1"))})
 	requireProblem(t, v.Validate(t.Context(), request(validate.HTTP01, "a.example")).Problem, "", "")
+	require.Equal(t, []string{"192.0.2.1"}, v.Validate(t.Context(), request(validate.HTTP01, "a.example")).Records[0].Addresses)
 	requireProblem(t, v.Validate(t.Context(), request(validate.DNS01, "a.example")).Problem, "incorrectResponse", "No TXT")
 	require.Nil(t, v.CheckCAA(t.Context(), validate.CAARequest{Domain: "a.example"}))
 }
