@@ -20,7 +20,6 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
-	"path"
 	"strings"
 	"sync"
 	"testing"
@@ -370,5 +369,3 @@ func keyID(k crypto.PublicKey) string {
 	sum := sha256.Sum256(der)
 	return hex.EncodeToString(sum[:])
 }
-
-func lastElement(url string) string { return path.Base(url) }

@@ -212,19 +212,26 @@ func (f *certFlags) lookup(cmd *cobra.Command) func(string) string {
 	}
 }
 
-// namedByFlags names the flag in complaints about what a flag has set.
+// namedByFlags names settings as the command knows them: by the flag, where one
+// was given, and else by the variable.
 func namedByFlags(cmd *cobra.Command, err error) error {
 	bad, ok := errors.AsType[*manager.ConfigError](err)
 	if !ok {
 		return err
 	}
+	fields := map[string]string{"Domains": manager.EnvDomains, "Email": manager.EnvEmail, "DirectoryURL": manager.EnvDirectory,
+		"ChallengePort": manager.EnvChallengePort, "RenewBeforeDays": manager.EnvRenewBeforeDays}
 	named := &manager.ConfigError{}
 	for _, c := range bad.Complaints {
+		if variable, ok := fields[c.Setting]; ok {
+			c.Setting = variable
+		}
 		for _, v := range variables {
 			if v.variable == c.Setting && cmd.Flags().Changed(v.flag) {
 				c.Setting = "--" + v.flag
 			}
 		}
+		c.Expected = strings.Replace(c.Expected, "AllowHTTP", "--http", 1)
 		named.Complaints = append(named.Complaints, c)
 	}
 	return named
