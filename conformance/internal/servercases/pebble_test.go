@@ -1,37 +1,16 @@
 package servercases
 
 import (
-	"context"
-	"fmt"
 	"net/netip"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/acme-e2e/acme-e2e/conformance/internal/responder"
+	"github.com/acme-e2e/acme-e2e/conformance/internal/suite"
 	"github.com/acme-e2e/acme-e2e/pebbleharness"
 )
-
-// collected is an outcome that keeps what it is given.
-type collected struct {
-	mu       sync.Mutex
-	findings []finding
-	notes    []string
-}
-
-func (c *collected) Finding(f finding) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.findings = append(c.findings, f)
-}
-
-func (c *collected) Note(format string, args ...any) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.notes = append(c.notes, fmt.Sprintf(format, args...))
-}
 
 func pebbleEnv(t *testing.T) *Env {
 	t.Helper()
@@ -45,20 +24,20 @@ func pebbleEnv(t *testing.T) *Env {
 	}
 }
 
-func TestPebble(t *testing.T) {
+// TestPebbleIsJudged runs all cases: each must come to a verdict.
+func TestPebbleIsJudged(t *testing.T) {
+	t.Parallel()
 	env := pebbleEnv(t)
-	for _, c := range all() {
-		t.Run(c.id, func(t *testing.T) {
+	for _, c := range Cases(env) {
+		t.Run(c.ID, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-			defer cancel()
-			out := &collected{}
-			ended := c.play(ctx, env, out, nil)
-			if ended != nil && ended.kind != stopFailed {
-				t.Logf("ENDED %v %s", ended.kind, ended.reason)
-			}
-			for _, f := range out.findings {
-				t.Logf("FOUND %d %s: expected %s; actual %s", f.severity, f.requirement, f.expected, f.actual)
+			r := suite.Run(t.Context(), c, 30*time.Second)
+			require.NotEqual(t, suite.Inconclusive, r.Verdict, r.Reason)
+			for _, f := range r.Findings {
+				require.Contains(t, c.Requirements, f.Requirement, "a finding is about a requirement of its case")
+				if f.Verdict != suite.Pass {
+					t.Logf("%s %s: expected %s, but %s", f.Verdict, f.Requirement, f.Expected, f.Actual)
+				}
 			}
 		})
 	}

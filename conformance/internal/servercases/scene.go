@@ -27,6 +27,7 @@ type scene struct {
 // outcome is where findings go.
 type outcome interface {
 	Finding(f finding)
+	Record(requirement, text string) // what the server chose to do
 	Note(format string, args ...any)
 }
 
@@ -97,7 +98,7 @@ func (s *scene) demand(requirement string, ok bool, expected, actual string, arg
 
 // may notes what the server chose to do.
 func (s *scene) may(requirement, format string, args ...any) {
-	s.out.Note("%s: %s", requirement, fmt.Sprintf(format, args...))
+	s.out.Record(requirement, fmt.Sprintf(format, args...))
 }
 
 // cleanup runs f when the case is over, whatever its verdict.
