@@ -20,11 +20,12 @@ type result struct {
 	Row    string `json:"row"`
 	Client string `json:"client"`
 
-	Issued  int      `json:"issued"`
-	Failed  int      `json:"failed"`
-	NotDone int      `json:"notDone"` // within the row's time
-	Errors  []string `json:"errors,omitempty"`
-	Broken  string   `json:"broken,omitempty"` // why there are no figures
+	Issued int      `json:"issued"`
+	Failed int      `json:"failed"`
+	CutOff int      `json:"cutOff"` // under way when the row's time was over
+	Wanted int      `json:"wanted"` // no more were begun than time allowed
+	Errors []string `json:"errors,omitempty"`
+	Broken string   `json:"broken,omitempty"` // why there are no figures
 
 	MedianMS     float64 `json:"medianMS"` // one issuance
 	P95MS        float64 `json:"p95MS"`
@@ -55,6 +56,7 @@ func run(r row, client string) result {
 		return res
 	}
 	defer f.close()
+	res.Wanted = r.issuances(client)
 	o, err := f.drive(r, client)
 	if err != nil {
 		res.Broken = err.Error()
@@ -66,13 +68,9 @@ func run(r row, client string) result {
 
 func (f *front) drive(r row, client string) (outcome, error) {
 	var o outcome
-	issuances := r.Issuances
-	if isPeer(client) && r.Slow > 0 {
-		issuances = r.Slow
-	}
 	order, err := json.Marshal(job{
 		Client: client, Directory: f.directory(), RootPEM: f.rootPEM(), ResponderPort: f.pebble.HTTPPort,
-		Names: r.Names, Issuances: issuances, Parallel: r.Parallel, Concurrency: r.Concurrency, AlwaysValid: r.AlwaysValid, Unlimited: r.Unlimited,
+		Names: r.Names, Issuances: r.issuances(client), Parallel: r.Parallel, Concurrency: r.Concurrency, AlwaysValid: r.AlwaysValid, Unlimited: r.Unlimited,
 		WarmUp: r.RetryAfterOrder == 0, Budget: r.Budget, Cap: r.Cap,
 	})
 	if err != nil {
@@ -121,7 +119,7 @@ func (f *front) drive(r row, client string) (outcome, error) {
 }
 
 func (r *result) fill(o outcome, f *front) {
-	r.Issued, r.Failed, r.NotDone, r.Errors = o.Issued, o.Failed, o.NotDone, o.Errors
+	r.Issued, r.Failed, r.CutOff, r.Errors = o.Issued, o.Failed, o.CutOff, o.Errors
 	r.Faults = f.fault.Load().hits()
 	r.Connections = float64(f.connections.Load())
 	r.WallSeconds = o.Wall.Seconds()
@@ -171,13 +169,14 @@ func measure(r row, which []string, say func(result)) []result {
 // median takes the median of each figure; counts are summed.
 func median(rounds []result) result {
 	res := rounds[0]
-	res.Issued, res.Failed, res.NotDone, res.Faults, res.Errors = 0, 0, 0, 0, nil
+	res.Issued, res.Failed, res.CutOff, res.Wanted, res.Faults, res.Errors = 0, 0, 0, 0, 0, nil
 	var medians []float64
 	for i := range rounds {
 		r := &rounds[i]
 		res.Issued += r.Issued
 		res.Failed += r.Failed
-		res.NotDone += r.NotDone
+		res.CutOff += r.CutOff
+		res.Wanted += r.Wanted
 		res.Faults += r.Faults
 		res.Errors = append(res.Errors, r.Errors...)
 		res.Broken = cmp.Or(res.Broken, r.Broken)

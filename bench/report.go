@@ -107,8 +107,8 @@ func (rep *report) text(w io.Writer) error {
 // count is how many of how many.
 func (r result) count() string {
 	s := fmt.Sprintf("%d/%d", r.Issued, r.Issued+r.Failed)
-	if r.NotDone > 0 {
-		s += fmt.Sprintf(" (%d not in time)", r.NotDone)
+	if r.CutOff > 0 {
+		s += fmt.Sprintf(", %d cut off", r.CutOff)
 	}
 	return s
 }

@@ -36,7 +36,7 @@ type outcome struct {
 	Each      []time.Duration // of the issuances that succeeded
 	Issued    int
 	Failed    int
-	NotDone   int      // not begun within the budget, or cut off at the cap
+	CutOff    int      // under way when the cap came
 	Errors    []string // of the first few that failed
 	CPU       time.Duration
 	Mallocs   uint64
@@ -137,7 +137,6 @@ func (w *worker) measure() outcome {
 	o.Wall, o.CPU = time.Since(begun), cpuTime()-cpu
 	runtime.ReadMemStats(&after)
 	o.Mallocs, o.Allocated = after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc
-	o.NotDone = w.job.Issuances - o.Issued - o.Failed
 	return *o
 }
 
@@ -154,19 +153,20 @@ func (w *worker) issue(ctx context.Context, d driver, until time.Time) {
 		begun := time.Now()
 		leaf, err := d.Obtain(ctx, names)
 		took := time.Since(begun)
-		if err != nil && ctx.Err() != nil {
-			return
-		}
-		w.record(names, leaf, took, err)
+		w.record(names, leaf, took, err, ctx.Err() != nil)
 	}
 }
 
 const errorsKept = 3
 
-func (w *worker) record(names []string, leaf []byte, took time.Duration, err error) {
+func (w *worker) record(names []string, leaf []byte, took time.Duration, err error, cut bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	o := &w.outcome
+	if err != nil && cut {
+		o.CutOff++
+		return
+	}
 	if err != nil {
 		o.Failed++
 		if len(o.Errors) < errorsKept {
