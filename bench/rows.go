@@ -57,8 +57,8 @@ func rows() []row {
 	for _, names := range []int{1, 10} {
 		all = append(all, row{
 			Name: fmt.Sprintf("retry-after-%d", names), Title: fmt.Sprintf("Retry-After 3 and 5 s, as in Pebble's sample configuration, %d names", names),
-			Names: names, Issuances: 16, Parallel: 4, RetryAfterAuthz: 3 * time.Second, RetryAfterOrder: 5 * time.Second,
-			Budget: 20 * time.Second, Cap: 100 * time.Second,
+			Names: names, Issuances: 16, Slow: 4, Parallel: 4, RetryAfterAuthz: 3 * time.Second, RetryAfterOrder: 5 * time.Second,
+			Budget: 30 * time.Second, Cap: 100 * time.Second,
 		})
 	}
 	all = append(all,
@@ -72,7 +72,7 @@ func rows() []row {
 		r := &all[i]
 		if r.Fault != noFault {
 			r.Names, r.Parallel, r.Seed = 1, 4, uint64(i)
-			r.Budget, r.Cap = 90*time.Second, 150*time.Second
+			r.Budget, r.Cap = 60*time.Second, 90*time.Second
 		}
 	}
 	all = append(all, row{
