@@ -2,8 +2,8 @@ package mockca
 
 // Faults of nonces: RFC 8555, Section 6.5.
 
-// signed are the endpoints that take signed requests.
-func signed() []Endpoint {
+// signedEndpoints are the endpoints that take signed requests.
+func signedEndpoints() []Endpoint {
 	return []Endpoint{NewAccount, AccountURL, OrdersList, NewOrder, OrderURL, Finalize, NewAuthz, Authz, ChallengeURL, Certificate, RevokeCert, KeyChange}
 }
 
@@ -11,7 +11,7 @@ func signed() []Endpoint {
 func BadNonce() Fault {
 	return Fault{
 		Name: "bad-nonce", Doc: "badNonce with a fresh Replay-Nonce", Duty: "sign anew with the nonce that came with the error, a bounded number of times",
-		Endpoints: signed(),
+		Endpoints: signedEndpoints(),
 		Request: func(*Exchange) *Response {
 			return ProblemResponse(problem(TypeBadNonce, "the nonce is not one of this CA's"))
 		},
