@@ -159,3 +159,33 @@ func TestNewChecksEveryField(t *testing.T) {
 	_, err = manager.New(manager.Config{Domains: []string{"a.example"}, CertPath: "x.pem", KeyPath: "./x.pem"}, manager.Options{})
 	require.ErrorContains(t, err, "two files")
 }
+
+// FuzzConfigFrom: whatever the variables hold, what is not refused is what New
+// takes, but for what its solver can't prove.
+func FuzzConfigFrom(f *testing.F) {
+	f.Add("a.example,b.example", "admin@a.example", "true", "https://ca.example/dir", "80", "30", "cert.pem")
+	f.Add("*.a.example, 192.0.2.1 ,xn--bcher-kva.example", "", "0", "http://[::1]:14000/dir", "65535", "1", " ")
+	f.Add("\x00", "a@b\n", "FALSE", "https://a:b@c", "-0", "+1", "../x")
+	f.Fuzz(func(t *testing.T, domains, email, staging, directory, port, days, cert string) {
+		env := map[string]string{manager.EnvDomains: domains, manager.EnvEmail: email, manager.EnvStaging: staging, manager.EnvDirectory: directory,
+			manager.EnvChallengePort: port, manager.EnvRenewBeforeDays: days, manager.EnvTLSCertFile: cert}
+		c, err := manager.ConfigFrom(lookup(env))
+		if err != nil {
+			_, bad := errors.AsType[*manager.ConfigError](err)
+			require.True(t, bad || errors.Is(err, manager.ErrDisabled), "%v", err)
+			return
+		}
+		require.NotEmpty(t, c.Domains)
+		require.True(t, c.ChallengePort >= 1 && c.ChallengePort <= 65535)
+		require.True(t, c.RenewBeforeDays >= 1)
+		_, err = manager.New(c, manager.Options{Store: newMemStore(), AllowHTTP: true})
+		if bad, ok := errors.AsType[*manager.ConfigError](err); ok {
+			for _, complaint := range bad.Complaints {
+				require.Equal(t, "Domains", complaint.Setting, "%v", err)
+				require.Contains(t, complaint.Expected, "wildcard")
+			}
+			return
+		}
+		require.NoError(t, err)
+	})
+}

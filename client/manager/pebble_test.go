@@ -197,6 +197,26 @@ func TestEachWayToProveNamesToPebble(t *testing.T) {
 	}
 }
 
+// TestCertificatesOfSeconds runs the loop by the machine's clock.
+func TestCertificatesOfSeconds(t *testing.T) {
+	t.Parallel()
+	ca := pebbleharness.New(t, pebbleharness.Options{Profiles: map[string]pebbleharness.Profile{"blink": {Validity: 8 * time.Second}}})
+	cfg, log := configIn(t.TempDir(), ca, "a.example"), &events{}
+	cfg.Profile = "blink"
+	m := newManager(t, cfg, optionsFor(ca, log))
+	require.NoError(t, m.ProvisionIfNeeded(t.Context()))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- m.RunRenewalLoop(ctx) }()
+	url := serve(t, m)
+	hc := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: ca.IssuingPool(), ServerName: "a.example"}}}
+	get(t, hc, url)
+	require.Eventually(t, func() bool { return len(log.of(manager.EventSwapped)) >= 2 }, time.Minute, 20*time.Millisecond)
+	get(t, hc, url)
+	cancel()
+	require.NoError(t, <-done)
+}
+
 func TestManyManagersOfTheSameFiles(t *testing.T) {
 	t.Parallel()
 	ca := pebbleharness.New(t, pebbleharness.Options{})

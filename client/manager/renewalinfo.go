@@ -12,7 +12,7 @@ import (
 // Asking the CA when to renew: RFC 9773, Section 4.
 
 const (
-	infoTime      = 20 * time.Second // for one question; the certificate is good meanwhile
+	infoTime      = 10 * time.Second // for one question; a server whose certificate is good may be waiting to start
 	askAfterError = 6 * time.Hour    // RFC 9773, Section 4.3.3
 	askAgain      = day              // where the CA doesn't answer such questions
 )
