@@ -348,9 +348,6 @@ func (r *request) challengeObject() (*Response, *Problem) {
 // error: RFC 8555, Section 8.2.
 func (r *request) accept(z *authz, c *challenge) *Problem {
 	status, _ := r.ca.settleAuthz(r.x, r.now, z)
-	if p := r.spendValidation(z); p != nil {
-		return p
-	}
 	z.mu.Lock()
 	if c.status == statusProcessing || c.status == statusValid && status == statusValid {
 		z.mu.Unlock()

@@ -44,9 +44,6 @@ func (r *request) finalize() (*Response, *Problem) {
 	if p != nil {
 		return nil, p
 	}
-	if p := r.spendCertificate(o); p != nil {
-		return nil, p
-	}
 	o.mu.Lock()
 	from := o.status
 	if from != status { // two at once
@@ -56,6 +53,7 @@ func (r *request) finalize() (*Response, *Problem) {
 	o.status = statusProcessing
 	o.mu.Unlock()
 	r.ca.changed(r.x, r.now, "order", r.x.Object, from, statusProcessing, "")
+	r.spendCertificate(o)
 	r.ca.beginIssuance(r, o, csr)
 	return r.located(r.orderResponse(http.StatusOK, o), r.x.Object), nil
 }

@@ -18,6 +18,7 @@ type Policy struct {
 	TermsOfService string   // URL; "" : none, nobody has to agree
 	Website        string   // URL
 	CAAIdentities  []string // names by which CAA records mean this CA; default "mockca.test"
+	NoCAA          bool     // CAA records are not looked at
 	NoNewAuthz     bool     // no authorizations in advance
 	NoOrdersList   bool     // accounts have no list of orders
 	NoRenewalInfo  bool     // no RFC 9773
@@ -81,6 +82,7 @@ type Policy struct {
 	RenewalRetryAfter   time.Duration // Retry-After of renewal information; default 6 hours
 	MismatchType        string        // error of a wrong response; default incorrectResponse, Boulder says unauthorized
 	StickyInvalid       bool          // a failed challenge leaves the others of the authorization pending
+	AnswerAgain         bool          // a challenge that could not be looked at (connection, dns, tls) can be answered again
 	PEMChainType        string        // Content-Type of certificates; default application/pem-certificate-chain
 	NoCRL, NoOCSP       bool          // certificates don't point at one
 

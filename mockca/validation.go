@@ -108,10 +108,13 @@ func (ca *CA) endValidation(x *Exchange, now time.Time, z *authz, c *challenge, 
 	c.records, c.err = records, why
 	if why == nil {
 		c.status, c.validated = statusValid, now
+	} else if policy.AnswerAgain && (why.Type == TypeConnection || why.Type == TypeDNS || why.Type == TypeTLS) {
+		c.status = statusPending
+		c.tries++
 	} else {
 		c.status = statusInvalid
 	}
-	if z.status == statusPending {
+	if z.status == statusPending && c.status != statusPending {
 		switch {
 		case why == nil:
 			z.status, z.decisive = statusValid, c
@@ -134,6 +137,8 @@ func (ca *CA) endValidation(x *Exchange, now time.Time, z *authz, c *challenge, 
 		ca.changed(x, now, "authorization", ca.objectURL(ca.base, Authz, z.id), from, to, detail)
 		if to == statusInvalid {
 			ca.failedValidation(now, z)
+		} else {
+			ca.passedValidation(z)
 		}
 	}
 }

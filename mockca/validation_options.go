@@ -92,7 +92,7 @@ func (l *lookout) validate(ctx context.Context, p *Policy, v ValidationRequest) 
 		records = result.Records
 	}
 	why := seen(result.Problem)
-	if why == nil && v.Identifier.Type == "dns" && !l.how.NoCAA && l.ca.on(CheckCAA) {
+	if why == nil && v.Identifier.Type == "dns" && !l.how.NoCAA && !p.NoCAA && l.ca.on(CheckCAA) {
 		why = seen(look.CheckCAA(ctx, validate.CAARequest{Domain: v.Identifier.Value, Wildcard: v.Wildcard, Method: v.Type, AccountURL: v.AccountURL}))
 	}
 	return why, records
