@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -52,6 +53,8 @@ func TestMain(m *testing.M) {
 	if told := os.Getenv(lifeVariable); told != "" {
 		os.Exit(live(told))
 	}
+	// A SIGHUP that a test sends may come after its handler is gone.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	os.Exit(m.Run())
 }
 

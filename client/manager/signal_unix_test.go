@@ -27,9 +27,6 @@ func TestSIGHUPReloads(t *testing.T) {
 	require.NoError(t, store.Save(t.Context(), storage.Certificate, all[0].Encode()))
 	m := newManager(t, cfg, manager.Options{ReloadEvery: -1})
 	first := m.Certificate()
-	guard := make(chan os.Signal, 8) // the test survives a SIGHUP that comes before Watch
-	signal.Notify(guard, syscall.SIGHUP)
-	defer signal.Stop(guard)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- m.Watch(ctx) }()
