@@ -129,6 +129,12 @@ func (m *Manager) workLocked(ctx context.Context, how mode) (Outcome, error) {
 		}
 	}
 	leaf, err := m.renew(ctx, st, how)
+	if err != nil && st.State == Unfinished && ctx.Err() == nil {
+		// The certificate in place is good: its server shall not suffer.
+		m.log.Warn("acme: the order that was being finalized is not finished yet", "err", err)
+		st.State, st.Detail = Good, ""
+		return Outcome{Status: st, Certificate: st.Certificate}, nil
+	}
 	if err != nil {
 		return Outcome{Status: st}, err
 	}

@@ -266,6 +266,39 @@ func TestAnInterruptedOrderIsGoneOnWith(t *testing.T) {
 	}
 }
 
+func TestAnUnfinishedOrderIsNoReasonToRefuseAGoodCertificate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ca, store := newFakeCA(t, 90*day), newMemStore()
+		m := fakeLife(t, ca, store, &events{}, nil)
+		require.NoError(t, m.Provision(t.Context()))
+		// another is forced, and the process dies before it has it
+		ctx, die := context.WithCancel(t.Context())
+		ca.set(func() {
+			ca.fail = func(w httpWriter, r *httpRequest) bool {
+				if strings.HasPrefix(r.URL.Path, "/cert/") {
+					die()
+					w.Header().Set("Connection", "close")
+					return true
+				}
+				return false
+			}
+		})
+		require.Error(t, m.Provision(ctx))
+		require.Len(t, ca.certificates(), 2)
+
+		ca.set(func() { downFor(ca, hour) })
+		m = fakeLife(t, ca, store, &events{}, nil)
+		require.NoError(t, m.ProvisionIfNeeded(t.Context()), "the CA is down, the certificate is good")
+		require.Equal(t, ca.certificates()[0].Raw, m.Certificate().Leaf.Raw)
+		require.Contains(t, store.names(), storage.Pending)
+		liveFor(t, m, day)
+		require.Equal(t, ca.certificates()[1].Raw, m.Certificate().Leaf.Raw, "it is fetched when the CA is back")
+		require.Len(t, ca.certificates(), 2)
+		require.NotContains(t, store.names(), storage.Pending)
+	})
+}
+
 func TestAFinishedOrderIsNotFinishedAgain(t *testing.T) {
 	t.Parallel()
 	for name, provision := range map[string]func(*manager.Manager, context.Context) error{"if needed": (*manager.Manager).ProvisionIfNeeded, "always": (*manager.Manager).Provision} {

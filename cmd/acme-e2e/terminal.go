@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"golang.org/x/term"
 )
@@ -71,7 +72,7 @@ func (t *terminal) report(err error) int {
 	if err == nil || err == error(errReported) {
 		return exitCode(err)
 	}
-	fmt.Fprintf(t.err, "%s %v\n", t.paint("acme-e2e:", red), err)
+	fmt.Fprintf(t.err, "%s %s\n", t.paint("acme-e2e:", red), strings.TrimPrefix(err.Error(), "acme: "))
 	var exit *exitError
 	if errors.As(err, &exit) && exit.hint != "" {
 		fmt.Fprintf(t.err, "%s %s\n", t.paint("hint:", yellow), exit.hint)
