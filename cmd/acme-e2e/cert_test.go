@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -25,7 +27,7 @@ import (
 func TestCertificateScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: "testdata/cert", RequireExplicitExec: true, RequireUniqueNames: true, Setup: issuingCA,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "deactivate": deactivate, "eventually": eventually, "terminate": terminate, "listing": listing,
+			"exits": exits, "deactivate": deactivate, "eventually": eventually, "signals": signals, "suggest": suggest, "listing": listing,
 		}})
 }
 
@@ -37,6 +39,7 @@ func issuingCA(env *testscript.Env) error {
 		return err
 	}
 	env.Defer(ca.Close)
+	env.Values[caKey{}] = ca
 	bundle := env.WorkDir + "/ca.pem"
 	if err := os.WriteFile(bundle, ca.RootPEM(), 0o666); err != nil {
 		return err
@@ -71,6 +74,9 @@ func issuingCA(env *testscript.Env) error {
 	return nil
 }
 
+// caKey is where a script keeps its CA.
+type caKey struct{}
+
 // deactivate ends the account of a key at the CA.
 func deactivate(ts *testscript.TestScript, _ bool, args []string) {
 	key, err := client.ParseKey([]byte(ts.ReadFile(args[0])))
@@ -94,11 +100,21 @@ func eventually(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("%s never contained %q", args[0], args[1])
 }
 
-// terminate sends SIGTERM to the background processes.
-func terminate(ts *testscript.TestScript, _ bool, _ []string) {
+// signals sends a signal to the background processes: signals TERM.
+func signals(ts *testscript.TestScript, _ bool, args []string) {
 	for _, cmd := range ts.BackgroundCmds() {
-		ts.Check(cmd.Process.Signal(syscall.SIGTERM))
+		ts.Check(cmd.Process.Signal(map[string]syscall.Signal{"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}[args[0]]))
 	}
+}
+
+// suggest has the CA suggest to renew a certificate at once: suggest cert.pem.
+func suggest(ts *testscript.TestScript, _ bool, args []string) {
+	block, _ := pem.Decode([]byte(ts.ReadFile(args[0])))
+	cert, err := x509.ParseCertificate(block.Bytes)
+	ts.Check(err)
+	past := time.Now().Add(-time.Hour)
+	ca := ts.Value(caKey{}).(*pebbleharness.Harness)
+	ts.Check(ca.SetRenewalInfo(cert, pebbleharness.RenewalInfo{Start: past, End: past.Add(time.Minute)}))
 }
 
 // listing writes the names of a directory's files, and its own, to a file.

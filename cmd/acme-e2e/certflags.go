@@ -28,6 +28,7 @@ type certFlags struct {
 	eabKID, eabHMAC            string
 	hook, pidFile              string
 	verbose                    bool
+	ownSignals                 bool // the command does something about SIGHUP itself
 }
 
 // variables says which flag overrides which variable.
@@ -113,7 +114,7 @@ func (f *certFlags) manager(cmd *cobra.Command, tty *terminal, observer func(man
 	}
 	cfg.Warnings = nil
 	cfg.StateDir, cfg.Profile = f.stateDir, f.profile
-	o := manager.Options{Observer: observer, AllowHTTP: f.allowHTTP, UserAgent: "acme-e2e/" + version(), Hooks: f.hooks()}
+	o := manager.Options{Observer: observer, AllowHTTP: f.allowHTTP, NoSignals: f.ownSignals, UserAgent: "acme-e2e/" + version(), Hooks: f.hooks()}
 	if err := f.fill(cmd, &cfg, &o); err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ over. It never gives up: when something fails the old certificate stays where it
 is, and the next attempt follows after a minute, then two, up to an hour, or when
 the CA says. Only settings and files that cannot be used end it, at its start.
 
-SIGHUP makes it look at the files again. Servers learn of a new certificate by --pid-file (SIGHUP), by --hook, or by
+SIGHUP makes it look now, and ask the CA whether to renew. Servers learn of a new certificate by --pid-file (SIGHUP), by --hook, or by
 themselves, as manager.Watch does. Neither runs without a new certificate.
 ` + certHelp + `
 
@@ -34,6 +34,7 @@ Exit codes: 0 ended by a signal, 2 a setting or a file is wrong.`,
   acme-e2e renew --domains test.example.org --staging --json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			f.ownSignals = true
 			m, err := f.manager(cmd, tty, func(e manager.Event) { renewEvent(tty, e) })
 			if err != nil {
 				return err
@@ -45,6 +46,10 @@ Exit codes: 0 ended by a signal, 2 a setting or a file is wrong.`,
 			if err := m.CheckAccountKey(cmd.Context()); err != nil {
 				return certFailure(err)
 			}
+			wait := onHangup(cmd.Context(), func() {
+				_, _ = m.CheckNow(cmd.Context()) // the events tell of it
+			})
+			defer wait()
 			if err := m.RunRenewalLoop(cmd.Context()); err != nil {
 				return certFailure(err)
 			}
