@@ -84,7 +84,7 @@ func (r *Report) WriteJUnit(w io.Writer) error {
 
 func junitOf(r CaseResult) junitCase {
 	c := junitCase{Class: strings.ReplaceAll(r.Section, " ", "."), Name: r.ID, Time: fmt.Sprintf("%.3f", r.Duration.Seconds())}
-	text := printable(explain(r))
+	text := r.Explain()
 	switch {
 	case r.Outcome == Fixed:
 		c.Failure = &junitMessage{"is listed as a known deviation, and is none any more: take it off the list", text}
@@ -100,7 +100,9 @@ func junitOf(r CaseResult) junitCase {
 	return c
 }
 
-// explain says what was found, a paragraph for each finding.
+// Explain says what was found, some lines for each finding, fit for a terminal.
+func (r CaseResult) Explain() string { return printable(explain(r)) }
+
 func explain(r CaseResult) string {
 	var b strings.Builder
 	for _, f := range r.Findings {

@@ -45,6 +45,9 @@ Exit codes:
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(
 		newRunCommand(tty),
+		newTestServerCommand(tty),
+		newListCommand(tty),
+		newExplainCommand(tty),
 		newProvisionCommand(tty),
 		newRenewCommand(tty),
 		newVersionCommand(tty),

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/acme-e2e/acme-e2e/conformance"
+)
+
+func newExplainCommand(tty *terminal) *cobra.Command {
+	return &cobra.Command{
+		Use:     "explain ID",
+		Short:   "Explain a case or a requirement",
+		Example: "  acme-e2e explain rfc8555/6.5/nonce-reused\n  acme-e2e explain RFC8555-6.5-05",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usageError(cmd, fmt.Errorf("explain takes one id, not %d", len(args)))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if r, ok := conformance.RequirementByID(strings.ToUpper(args[0])); ok {
+				return explainRequirement(tty, r)
+			}
+			cases := conformance.ServerCases()
+			i := slices.IndexFunc(cases, func(c conformance.CaseInfo) bool { return c.ID == strings.ToLower(args[0]) })
+			if i < 0 {
+				return usageError(cmd, fmt.Errorf("%q is neither a case nor a requirement: see 'acme-e2e list'", args[0]))
+			}
+			return explainCase(tty, cases[i])
+		},
+	}
+}
+
+func explainRequirement(tty *terminal, r conformance.Requirement) error {
+	var proving []string
+	for _, c := range conformance.ServerCases() {
+		if slices.Contains(c.Requirements, r.ID) {
+			proving = append(proving, c.ID)
+		}
+	}
+	if tty.json {
+		return tty.document(struct {
+			conformance.Requirement
+			Cases []string
+		}{r, proving})
+	}
+	_, err := fmt.Fprintf(tty.out, "%s\n%s, Section %s: %s for the %s\n\n%s\n\nobserved: %s\nproven by: %s\n", r.ID, r.Spec, r.Section, r.Level, r.Role, r.Text, r.Observed, orNone(proving))
+	return err
+}
+
+func explainCase(tty *terminal, c conformance.CaseInfo) error {
+	if tty.json {
+		return tty.document(c)
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s\n%s (%s)\n\ndoes: %s\nexpects: %s\n\n", c.ID, c.Title, c.Level, c.Does, c.Expects)
+	for _, id := range c.Requirements {
+		r, _ := conformance.RequirementByID(id)
+		fmt.Fprintf(&out, "%s  %s, Section %s, %s\n  %s\n", id, r.Spec, r.Section, r.Level, r.Text)
+	}
+	_, err := io.WriteString(tty.out, out.String())
+	return err
+}
+
+func orNone(list []string) string {
+	if len(list) == 0 {
+		return "no case"
+	}
+	return strings.Join(list, ", ")
+}
