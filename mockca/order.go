@@ -29,12 +29,11 @@ type order struct {
 
 	forgotten bool // guarded by the account's mutex
 
-	mu       sync.Mutex
-	status   string
-	err      *Problem
-	cert     *certificate
-	ready    time.Time // not ready before; by a fault
-	pollWait time.Duration
+	mu     sync.Mutex
+	status string
+	err    *Problem
+	cert   *certificate
+	ready  time.Time // not ready before; by a fault
 }
 
 type orderJSON struct {

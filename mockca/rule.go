@@ -152,7 +152,7 @@ func (r Rule) check() error {
 		errs = append(errs, fmt.Errorf("a probability of %v", w.Probability))
 	}
 	if w.Nth < 0 || w.Skip < 0 || w.Every < 0 || r.Times < 0 {
-		errs = append(errs, errors.New("Nth, Skip, Every and Times can't be negative"))
+		errs = append(errs, errors.New("a negative Nth, Skip, Every or Times"))
 	}
 	return errors.Join(errs...)
 }

@@ -43,9 +43,8 @@ func reportFiles(cmd *cobra.Command, wanted []string) (files []reportFile, err e
 // progress shows how far a run is, on a terminal only, and what deviates as it
 // is found.
 type progress struct {
-	tty        *terminal
-	done, all  int
-	deviations int
+	tty       *terminal
+	done, all int
 }
 
 func newProgress(tty *terminal, all int) *progress { return &progress{tty: tty, all: all} }

@@ -7,8 +7,8 @@ import (
 // tour is one certificate's whole life, and some errors, which the cases that
 // only look at what a server says share.
 type tour struct {
-	a, stranger *account
-	names       []string
+	a     *account
+	names []string
 
 	directory           *wire.Response
 	headNonce, getNonce *wire.Response
