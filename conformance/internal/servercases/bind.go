@@ -40,11 +40,11 @@ func (c *spec) judge(t *suite.T, env *Env) {
 type verdicts struct{ t *suite.T }
 
 func (v verdicts) Finding(f finding) {
+	verdict := suite.Fail
 	if f.severity == unwise {
-		v.t.Should(false, f.requirement, f.expected, "%s", f.actual)
-		return
+		verdict = suite.Warn
 	}
-	v.t.Must(false, f.requirement, f.expected, "%s", f.actual)
+	v.t.Find(suite.Finding{Verdict: verdict, Requirement: f.requirement, Expected: f.expected, Actual: f.actual, Exchange: f.exchange})
 }
 
 func (v verdicts) Record(requirement, text string) { v.t.Note(requirement, "%s", text) }

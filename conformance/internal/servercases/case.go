@@ -113,6 +113,7 @@ func (c *spec) play(ctx context.Context, env *Env, out outcome, record func(wire
 // record hands an exchange on.
 func (s *scene) record(x wire.Exchange) {
 	s.exchanges = append(s.exchanges, x)
+	s.about = 0
 	if s.recorder != nil {
 		s.recorder(x)
 	}

@@ -2,6 +2,7 @@ package servercases
 
 import (
 	"net/url"
+	"reflect"
 	"slices"
 	"sort"
 	"strings"
@@ -46,6 +47,13 @@ func (o object) objects(name string) (values []object, ok bool) {
 func (o object) member(name string) object {
 	value, _ := o[name].(map[string]any)
 	return value
+}
+
+// shows reports whether o is the other object, or an authorization with it as a
+// challenge.
+func (o object) shows(other object) bool {
+	challenges, _ := o.objects("challenges")
+	return slices.ContainsFunc(append(challenges, o), func(each object) bool { return each != nil && reflect.DeepEqual(each, other) })
 }
 
 func (o object) has(name string) bool { _, ok := o[name]; return ok }

@@ -31,6 +31,7 @@ func transportCases() []spec {
 				s.toured()
 				for _, x := range s.exchanges {
 					if x.Response != nil {
+						s.at(x.Response)
 						s.must("RFC8555-5-01", utf8.Valid(x.Response.Body), "a body in UTF-8", "%s %s: %q", x.Method, x.URL, x.Response.Excerpt())
 					}
 				}
@@ -76,12 +77,14 @@ func transportCases() []spec {
 				t := s.toured()
 				for _, x := range s.exchanges {
 					if x.Response != nil && x.Response.Header.Get("Replay-Nonce") != "" {
+						s.at(x.Response)
 						nonce := x.Response.Header.Get("Replay-Nonce")
 						s.must("RFC8555-6.1-12", base64urlPattern.MatchString(nonce), "Replay-Nonce in base64url without padding", "%q", nonce)
 					}
 				}
 				for _, challenge := range t.challenges {
 					if challenge.has("token") {
+						s.atObject(challenge)
 						s.must("RFC8555-6.1-12", base64urlPattern.MatchString(challenge.text("token")), "a token in base64url without padding", "%q", challenge.text("token"))
 					}
 				}

@@ -18,6 +18,7 @@ func nonceCases() []spec {
 			needs:        []need{needsValidation}, cost: cost{accounts: 1, orders: 1},
 			run: func(s *scene) {
 				for _, each := range s.toured().posts {
+					s.at(each.response)
 					s.must("RFC8555-6.5-01", each.response.Header.Get("Replay-Nonce") != "", "Replay-Nonce on the answer to "+each.what, "none")
 				}
 			},
@@ -30,6 +31,7 @@ func nonceCases() []spec {
 			needs:        []need{needsValidation}, cost: cost{accounts: 1, orders: 1},
 			run: func(s *scene) {
 				for _, each := range s.toured().errors {
+					s.at(each.response)
 					s.should("RFC8555-6.5-02", each.response.Header.Get("Replay-Nonce") != "", "Replay-Nonce on the answer to "+each.what, "none")
 				}
 			},

@@ -150,6 +150,7 @@ func failure(name, requirement, does string, n need, prepare func(*scene, *accou
 func problemDocuments(s *scene) {
 	for _, each := range s.toured().errors {
 		r := each.response
+		s.at(r)
 		if !s.must("RFC8555-6.7-02", r.Status >= 400, each.what+" is refused", "%s", r.Excerpt()) {
 			continue
 		}

@@ -103,6 +103,7 @@ func directoryCases() []spec {
 				t := s.toured()
 				answers := append([]step{{"HEAD newNonce", t.headNonce}, {"GET newNonce", t.getNonce}}, t.posts...)
 				for _, each := range append(answers, t.errors...) {
+					s.at(each.response)
 					s.must("RFC8555-7.1-03", slices.Contains(each.response.Links("index"), s.env.DirectoryURL),
 						"a link with relation index to "+s.env.DirectoryURL+" on the answer to "+each.what, "Link: %q", each.response.Header.Values("Link"))
 				}
@@ -116,6 +117,7 @@ func directoryCases() []spec {
 			needs:        []need{needsValidation}, cost: cost{accounts: 1, orders: 1},
 			run: func(s *scene) {
 				for _, each := range s.toured().challengeUps {
+					s.at(each.response)
 					s.must("RFC8555-7.1-04", slices.Contains(each.response.Links("up"), each.authorization),
 						"a link with relation up to "+each.authorization, "Link: %q", strings.Join(each.response.Header.Values("Link"), ", "))
 				}

@@ -37,6 +37,7 @@ func objectCases() []spec {
 					return strings.Join(all, " ")
 				}
 				for _, o := range t.orders[1:] {
+					s.atObject(o)
 					s.must("RFC8555-7.1.3-14", slices.Equal(o.identifiers(), t.orders[0].identifiers()), fmt.Sprintf("identifiers stay %q", t.orders[0].identifiers()), "%q when %s", o.identifiers(), o.status())
 					s.must("RFC8555-7.1.3-14", urls(o) == urls(t.orders[0]), "authorizations stay "+urls(t.orders[0]), "%s when %s", urls(o), o.status())
 				}
@@ -108,6 +109,7 @@ func (s *scene) listOrders(a *account) []string {
 }
 
 func accountObject(s *scene, t *tour) {
+	s.at(t.account)
 	o := objectOf(t.account)
 	s.demand("RFC8555-7.1.2-01", o != nil && slices.Contains([]string{"valid", "deactivated", "revoked"}, o.status()), "status is one of valid, deactivated, revoked", "%s", t.account.Excerpt())
 	if o.has("contact") && o["contact"] != nil {
@@ -125,6 +127,7 @@ func accountObject(s *scene, t *tour) {
 
 func orderObjects(s *scene, t *tour) {
 	for _, o := range t.orders {
+		s.atObject(o)
 		status := o.status()
 		s.must("RFC8555-7.1.3-01", slices.Contains([]string{"pending", "ready", "processing", "valid", "invalid"}, status), "a status of an order", "%q", status)
 		if status == "pending" || status == "valid" {
@@ -156,6 +159,7 @@ func orderObjects(s *scene, t *tour) {
 
 func authorizationObjects(s *scene, t *tour) {
 	for _, z := range t.authorizations {
+		s.atObject(z)
 		identifier, status := z.member("identifier"), z.status()
 		s.must("RFC8555-7.1.4-01", identifier.text("type") != "" && identifier.text("value") != "", "identifier with type and value", "%v", z["identifier"])
 		s.must("RFC8555-7.1.4-02", slices.Contains([]string{"pending", "valid", "invalid", "deactivated", "expired", "revoked"}, status), "a status of an authorization", "%q", status)
@@ -182,6 +186,7 @@ func authorizationObjects(s *scene, t *tour) {
 
 func challengeObjects(s *scene, t *tour) {
 	for _, c := range t.challenges {
+		s.atObject(c)
 		kind, status := c.text("type"), c.status()
 		s.must("RFC8555-8-01", kind != "" && isURL(c.text("url")) && status != "", "type, url and status", "%v", map[string]any(c))
 		s.must("RFC8555-8-02", slices.Contains([]string{"pending", "processing", "valid", "invalid"}, status), "a status of a challenge", "%q", status)

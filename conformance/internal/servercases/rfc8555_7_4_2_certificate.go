@@ -14,7 +14,11 @@ func certificateCases() []spec {
 	look := func(name, title string, requirements []string, expects string, run func(*scene, *tour)) spec {
 		return spec{id: "rfc8555/" + name, title: title, requirements: requirements, does: "Downloads a certificate.", expects: expects,
 			needs: []need{needsValidation}, cost: cost{accounts: 1, orders: 1},
-			run: func(s *scene) { run(s, s.toured()) }}
+			run: func(s *scene) {
+				t := s.toured()
+				s.at(t.issued.pem)
+				run(s, t)
+			}}
 	}
 	return []spec{
 		look("7.4.2/media-type", "Certificates come as a PEM chain", []string{"RFC8555-7.4.2-02", "RFC8555-7.4.2-08"}, "application/pem-certificate-chain without being asked.", func(s *scene, t *tour) {

@@ -21,6 +21,7 @@ type scene struct {
 	requirements []string // of the case, the first is blamed for what has no name
 	cleanups     []func()
 	exchanges    []wire.Exchange
+	about        int // number of the exchange that findings are about, 0: the latest
 	recorder     func(wire.Exchange)
 }
 
@@ -43,6 +44,7 @@ type finding struct {
 	severity         severity
 	requirement      string
 	expected, actual string
+	exchange         int // that shows it, from 1; 0 when there was none yet
 }
 
 // stop unwinds a case that can't go on.
@@ -84,9 +86,24 @@ func (s *scene) check(severity severity, requirement string, ok bool, expected, 
 		if len(args) > 0 {
 			actual = fmt.Sprintf(actual, args...)
 		}
-		s.out.Finding(finding{severity, requirement, expected, actual})
+		exchange := s.about
+		if exchange == 0 {
+			exchange = len(s.exchanges)
+		}
+		s.out.Finding(finding{severity, requirement, expected, actual, exchange})
 	}
 	return ok
+}
+
+// at says that the findings up to the next exchange are about r. Without it
+// they are about the latest answer.
+func (s *scene) at(r *wire.Response) {
+	s.about = 1 + slices.IndexFunc(s.exchanges, func(x wire.Exchange) bool { return r != nil && x.Response == r })
+}
+
+// atObject is at for the answer that first showed o.
+func (s *scene) atObject(o object) {
+	s.about = 1 + slices.IndexFunc(s.exchanges, func(x wire.Exchange) bool { return x.Response != nil && objectOf(x.Response).shows(o) })
 }
 
 // demand is must, and ends the case if it is not ok.
@@ -173,6 +190,7 @@ func (s *scene) url(resource string) string {
 // refuses checks that r is an error that blames the request, with a problem
 // document of one of the types when some are named.
 func (s *scene) refuses(requirement string, r *wire.Response, what string, types ...string) bool {
+	s.at(r)
 	expected := what + " is refused"
 	if len(types) > 0 {
 		expected += " as " + strings.Join(types, " or ")
@@ -185,6 +203,7 @@ func (s *scene) refuses(requirement string, r *wire.Response, what string, types
 
 // succeeds checks that r has one of the statuses.
 func (s *scene) succeeds(requirement string, r *wire.Response, what string, statuses ...int) bool {
+	s.at(r)
 	return s.must(requirement, slices.Contains(statuses, r.Status), fmt.Sprintf("%s is answered with %s", what, list(statuses)), "%s", r.Excerpt())
 }
 

@@ -70,16 +70,18 @@ func (t *T) find(ok bool, verdict Verdict, requirement, expected, actual string,
 	if ok {
 		return true
 	}
-	t.change(func(r *Result) {
-		r.Findings = append(r.Findings, Finding{
-			Verdict:     verdict,
-			Requirement: requirement,
-			Expected:    expected,
-			Actual:      fmt.Sprintf(actual, args...),
-			Exchange:    len(r.Exchanges),
-		})
-	})
+	t.Find(Finding{Verdict: verdict, Requirement: requirement, Expected: expected, Actual: fmt.Sprintf(actual, args...)})
 	return false
+}
+
+// Find hands in a finding. When it names no exchange it is about the latest.
+func (t *T) Find(f Finding) {
+	t.change(func(r *Result) {
+		if f.Exchange == 0 {
+			f.Exchange = len(r.Exchanges)
+		}
+		r.Findings = append(r.Findings, f)
+	})
 }
 
 // Stop ends the case: what it has found so far decides.
