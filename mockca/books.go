@@ -193,4 +193,5 @@ func (ca *CA) changed(x *Exchange, now time.Time, kind, url, from, to, detail st
 		x.Changes = append(x.Changes, c)
 	}
 	ca.record.changed(c)
+	ca.journal.note(kind, url)
 }

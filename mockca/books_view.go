@@ -287,6 +287,7 @@ func (ca *CA) ForgetEverything() {
 	b.authzs.clear()
 	b.certs.clear()
 	b.kept.Reset()
+	ca.journal.note("everything", "")
 }
 
 // SetOrderStatus puts an order into a status, with an error if there is one.
@@ -310,6 +311,7 @@ func (ca *CA) ForgetOrder(url string) error {
 		return fmt.Errorf("there is no order %s", url)
 	}
 	ca.books.forget(*o)
+	ca.journal.note("order", url)
 	return nil
 }
 

@@ -41,6 +41,8 @@ type CA struct {
 	limits    limits
 	record    Transcript
 	apiOnce   func() (*apiCertificate, error)
+	state     *state   // nil without Options.StateDir
+	journal   *journal // nil without Options.KeepObjects
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
@@ -130,7 +132,17 @@ func NewUnstarted(o Options) (*CA, error) {
 	}
 	ca.policy.Store(policy.filled())
 	ca.Disable(o.Disabled...)
-	if ca.hierarchy, err = o.Hierarchy.make(ca.clock.Now()); err != nil {
+	if o.StateDir != "" {
+		if ca.state, err = openState(o.StateDir); err != nil {
+			return nil, fmt.Errorf("making the CA: %w", err)
+		}
+		defer func() {
+			if err != nil {
+				ca.state.close()
+			}
+		}()
+	}
+	if err = ca.restoreHierarchy(); err != nil {
 		return nil, fmt.Errorf("making the CA: %w", err)
 	}
 	ca.apiOnce = ca.lazyAPICertificate()
@@ -138,7 +150,12 @@ func NewUnstarted(o Options) (*CA, error) {
 	ca.record.init(o.Transcript)
 	ca.validator = newValidator(ca, o.Validation)
 	for _, rule := range o.Rules {
-		if _, err := ca.AddRule(rule); err != nil {
+		if _, err = ca.AddRule(rule); err != nil {
+			return nil, fmt.Errorf("making the CA: %w", err)
+		}
+	}
+	if o.KeepObjects {
+		if err = ca.openJournal(); err != nil {
 			return nil, fmt.Errorf("making the CA: %w", err)
 		}
 	}
@@ -177,6 +194,8 @@ func (ca *CA) Close() error {
 	}
 	ca.work.close()
 	ca.record.close()
+	errs = append(errs, ca.journal.close(ca))
+	ca.state.close()
 	return errors.Join(errs...)
 }
 
@@ -209,6 +228,9 @@ func (ca *CA) Serve(l net.Listener) error {
 	}
 	ca.servers = append(ca.servers, s)
 	ca.listeners = append(ca.listeners, l)
+	if ca.journal != nil {
+		ca.journal.resume(ca)
+	}
 	ca.work.start(false, func() {
 		var err error
 		if ca.options.HTTP {

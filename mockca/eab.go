@@ -32,6 +32,7 @@ func (ca *CA) AddEAB(kid string, key []byte, algorithm ...string) {
 		k.Algorithm = algorithm[0]
 	}
 	ca.books.eab.put(kid, k)
+	ca.journal.note("eab", kid)
 }
 
 // NewEAB makes a key for a binding.
@@ -44,7 +45,10 @@ func (ca *CA) NewEAB() (kid string, key []byte) {
 }
 
 // RemoveEAB forgets a key. Accounts that were bound with it stay.
-func (ca *CA) RemoveEAB(kid string) { ca.books.eab.remove(kid) }
+func (ca *CA) RemoveEAB(kid string) {
+	ca.books.eab.remove(kid)
+	ca.journal.note("eab", kid)
+}
 
 // EABs are the keys known, by key id.
 func (ca *CA) EABs() []EAB {
@@ -127,6 +131,7 @@ func (r *request) bindEAB(kid string, a *account) *Problem {
 		return fails(CheckEABReuse, TypeUnauthorized, "externalAccountBinding: the key %q has been used", kid)
 	}
 	known.account = a
+	r.ca.journal.note("eab", kid)
 	return nil
 }
 

@@ -50,7 +50,7 @@ func (r *request) finalize() (*Response, *Problem) {
 		o.mu.Unlock()
 		return nil, fails(CheckOrderReady, TypeOrderNotReady, "the order is %s, not ready", from)
 	}
-	o.status = statusProcessing
+	o.status, o.csr = statusProcessing, csr.Raw
 	o.mu.Unlock()
 	r.ca.changed(r.x, r.now, "order", r.x.Object, from, statusProcessing, "")
 	r.spendCertificate(o)
@@ -96,7 +96,7 @@ func (ca *CA) endIssuance(x *Exchange, now time.Time, base string, policy *Polic
 		to = statusInvalid
 	}
 	o.mu.Lock()
-	o.status, o.err, o.cert = to, problem, cert
+	o.status, o.err, o.cert, o.csr = to, problem, cert, nil
 	o.mu.Unlock()
 	if cert != nil {
 		ca.changed(x, now, "certificate", ca.certificateURL(base, cert, 0), "", statusValid, cert.serialHex())

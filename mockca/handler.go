@@ -115,6 +115,9 @@ func (ca *CA) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	hits := ca.rules.match(r)
 	resp := r.respond(hits)
+	if err := ca.Sync(); err != nil { // what is not kept is not answered
+		resp = ProblemResponse(problem(TypeServerInternal, "%v", err))
+	}
 	r.x.Status, r.x.ResponseHeader, r.x.ResponseBody = resp.Status, resp.Header, resp.Body
 	r.x.Problem = resp.problemType()
 	r.x.Wire = resp.Wire.String()

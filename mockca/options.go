@@ -68,6 +68,19 @@ type Options struct {
 	// 3 KiB.
 	MaxOrders int
 
+	// StateDir is a directory, made if there is none, in which the CA keeps its
+	// own certificates and keys, and the root of its API's: whoever trusts them
+	// goes on doing so when it is started again. What is there already counts,
+	// not Hierarchy. One CA at a time can use it.
+	StateDir string
+	// KeepObjects keeps there also accounts, orders, authorizations,
+	// certificates, keys for bindings, renewal information set by hand, and how
+	// far the clock is from the machine's. They are on disk before a request
+	// that changed them is answered, so that a crash loses nothing that a client
+	// knows of; what was being validated or finalized is begun again by Serve.
+	// Nonces, rate limits, rules and policy are not kept.
+	KeepObjects bool
+
 	// Seed makes the choices of rules with a probability repeatable; 0: random,
 	// see CA.Seed.
 	Seed uint64
@@ -103,6 +116,12 @@ func (o *Options) check() error {
 	}
 	for _, wrong := range o.Paths.problems() {
 		errs = append(errs, errors.New("Options.Paths: "+wrong))
+	}
+	if o.KeepObjects && o.StateDir == "" {
+		errs = append(errs, errors.New("Options.KeepObjects needs Options.StateDir"))
+	}
+	if o.StateDir != "" && o.Hierarchy.Import != nil {
+		errs = append(errs, errors.New("Options.StateDir and Options.Hierarchy.Import exclude each other"))
 	}
 	if err := unknownChecks(o.Disabled); err != nil {
 		errs = append(errs, fmt.Errorf("Options.Disabled: %w", err))

@@ -34,6 +34,7 @@ type order struct {
 	err    *Problem
 	cert   *certificate
 	ready  time.Time // not ready before; by a fault
+	csr    []byte    // while it is processing
 }
 
 type orderJSON struct {

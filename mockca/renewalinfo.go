@@ -29,6 +29,7 @@ func (ca *CA) SetRenewalInfo(serial string, answer *RenewalAnswer) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.renewal = answer
+	ca.journal.note("certificate", ca.certificateURL("", c, 0))
 	return nil
 }
 

@@ -55,8 +55,8 @@ func (ca *CA) tlsConfig() (*tls.Config, error) {
 	}, nil
 }
 
-// makeAPICertificate makes a root and a certificate for the given hosts.
-func makeAPICertificate(now time.Time, hosts ...string) (*apiCertificate, error) {
+// makeAPIRoot makes the root of the API's certificates.
+func makeAPIRoot(now time.Time) (*apiCertificate, error) {
 	rootKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -69,10 +69,7 @@ func makeAPICertificate(now time.Time, hosts ...string) (*apiCertificate, error)
 		SubjectKeyId: issue.KeyID(rootKey.Public()),
 	}
 	a := &apiCertificate{rootKey: rootKey}
-	if a.root, err = x509.CreateCertificate(rand.Reader, root, root, rootKey.Public(), rootKey); err != nil {
-		return nil, err
-	}
-	a.leaf, err = a.issue(now.Add(-24*time.Hour), now.AddDate(20, 0, 0), hosts...)
+	a.root, err = x509.CreateCertificate(rand.Reader, root, root, rootKey.Public(), rootKey)
 	return a, err
 }
 
@@ -123,7 +120,11 @@ func (ca *CA) apiHosts() []string {
 func (ca *CA) lazyAPICertificate() func() (*apiCertificate, error) {
 	return sync.OnceValues(func() (*apiCertificate, error) {
 		// TLS clients go by the machine's time, whatever the CA's clock says.
-		a, err := makeAPICertificate(time.Now(), ca.apiHosts()...)
+		now := time.Now()
+		a, err := ca.apiRoot()
+		if err == nil {
+			a.leaf, err = a.issue(now.Add(-24*time.Hour), now.AddDate(20, 0, 0), ca.apiHosts()...)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("making the API's certificate: %w", err)
 		}

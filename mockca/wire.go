@@ -204,7 +204,7 @@ func (h *Handshake) Certificate(trusted bool, from, to time.Time, hosts ...strin
 		hosts = h.CA.apiHosts()
 	}
 	if !trusted {
-		a, err := makeAPICertificate(time.Now(), hosts...)
+		a, err := makeAPIRoot(time.Now())
 		if err != nil {
 			return tls.Certificate{}, err
 		}
