@@ -159,3 +159,14 @@ func (x *Exchange) Certificate() (IssuedCertificate, bool) {
 	}
 	return x.r.ca.viewCertificate(x.r.base, c), true
 }
+
+// decide lets the policy be another one for this exchange.
+func (x *Exchange) decide(change func(*Policy)) {
+	p := *x.r.policy
+	change(&p)
+	x.r.policy = p.filled()
+}
+
+// asks reads members of the request's payload into v, a pointer to a struct;
+// what can't be read stays as it is.
+func (x *Exchange) asks(v any) { _ = json.Unmarshal(x.Payload(), v) }

@@ -41,6 +41,7 @@ type Fault struct {
 	Requirements []string   // ids in the catalogue of requirements that it probes
 	Endpoints    []Endpoint // where it makes sense, for rules that don't say; nil: everywhere
 	Stage        Stage      // of Request, for rules that don't say; AsFault is Before
+	Times        int        // how often it happens, for rules that don't say; 0: without limit
 
 	Request  func(*Exchange) *Response
 	Core     func(*Exchange, *Knobs)

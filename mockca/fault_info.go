@@ -2,22 +2,79 @@ package mockca
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
 // FaultInfo describes a fault of the catalogue, and makes it from text.
 type FaultInfo struct {
-	Name   string // as in "--fault NAME"
-	Params string // what may follow after a colon, with its default: "duration=1h0m0s"; empty: nothing
-	Doc    string // what it does
-	Duty   string // what a correct client does about it
+	Name   string `json:"name"`             // as in "--fault NAME"
+	Group  string `json:"group"`            // what it is a fault of: "Transport", "Order", ...
+	Params string `json:"params,omitempty"` // what may follow after a colon: "duration=1h0m0s" with its default, or "a|b|c", the first being the default; empty: nothing
+	Doc    string `json:"doc"`              // what it does
+	Duty   string `json:"duty"`             // what a correct client does about it
 
-	Requirements []string   // ids in the catalogue of requirements that it probes
-	Endpoints    []Endpoint // where it acts unless a rule says otherwise; nil: everywhere
+	Requirements []string   `json:"requirements,omitempty"` // ids in the catalogue of requirements that it probes
+	Endpoints    []Endpoint `json:"endpoints,omitempty"`    // where it acts unless a rule says otherwise; nil: everywhere
+	Times        int        `json:"times,omitempty"`        // how often it happens unless a rule says otherwise; 0: without limit
 
 	// Make returns the fault; empty params stand for the default.
-	Make func(params string) (Fault, error)
+	Make func(params string) (Fault, error) `json:"-"`
+}
+
+// Faults is the catalogue: every fault that has a name.
+func Faults() []FaultInfo {
+	var all []FaultInfo
+	for _, group := range [...]struct {
+		name   string
+		faults []FaultInfo
+	}{
+		{"Transport", transportFaults()}, {"HTTP", httpFaults()}, {"Nonces", nonceFaults()}, {"JSON", jsonFaults()},
+		{"Directory", directoryFaults()}, {"Account", accountFaults()}, {"Order", orderFaults()}, {"Authorization", authorizationFaults()},
+		{"Challenge", challengeFaults()}, {"Certificate", certificateFaults()}, {"Revocation", revocationFaults()},
+		{"Renewal information", renewalInfoFaults()}, {"Time", timeFaults()},
+	} {
+		for _, f := range group.faults {
+			f.Group = group.name
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// ParseFault makes a fault of "name" or "name:params", as "--fault" takes it.
+func ParseFault(text string) (Fault, error) {
+	name, params, given := strings.Cut(strings.TrimSpace(text), ":")
+	if given && params == "" {
+		return Fault{}, fmt.Errorf("fault %q: nothing follows the colon", text)
+	}
+	if field, ok := strings.CutPrefix(name, "directory-missing-"); ok && !given {
+		name, params = "directory-missing", field
+	}
+	faults := Faults()
+	i := slices.IndexFunc(faults, func(f FaultInfo) bool { return f.Name == name })
+	if i < 0 {
+		return Fault{}, fmt.Errorf("there is no fault %q%s", name, similar(name, faults))
+	}
+	return faults[i].Make(params)
+}
+
+// similar suggests the faults whose names have a word of a wrong name.
+func similar(name string, faults []FaultInfo) string {
+	var found []string
+	for _, word := range strings.Split(name, "-") {
+		for _, f := range faults {
+			if len(word) > 2 && strings.Contains(f.Name, word) && !slices.Contains(found, f.Name) {
+				found = append(found, f.Name)
+			}
+		}
+	}
+	if len(found) == 0 {
+		return ""
+	}
+	return "; there are " + strings.Join(found[:min(len(found), 8)], ", ")
 }
 
 // entry describes what make returns for the default parameters.
@@ -26,7 +83,7 @@ func entry(params string, make func(params string) (Fault, error)) FaultInfo {
 	if err != nil {
 		panic("mockca: a fault without parameters: " + err.Error())
 	}
-	return FaultInfo{Name: f.Name, Params: params, Doc: f.Doc, Duty: f.Duty, Requirements: f.Requirements, Endpoints: f.Endpoints, Make: make}
+	return FaultInfo{Name: f.Name, Params: params, Doc: f.Doc, Duty: f.Duty, Requirements: f.Requirements, Endpoints: f.Endpoints, Times: f.Times, Make: make}
 }
 
 // simple is for constructors without parameters.
@@ -76,4 +133,29 @@ func worded(usual string, make func(string) Fault) FaultInfo {
 		}
 		return make(params), nil
 	})
+}
+
+// chosen is for constructors that take one of some words; the first is usual.
+func chosen[W ~string](make func(W) Fault, words ...W) FaultInfo {
+	list := join(words, "|")
+	return entry(list, func(params string) (Fault, error) {
+		if params == "" {
+			params = string(words[0])
+		}
+		if !slices.Contains(words, W(params)) {
+			return Fault{}, fmt.Errorf("fault %s: %q is not one of %s", make(words[0]).Name, params, list)
+		}
+		return make(W(params)), nil
+	})
+}
+
+func join[W ~string](words []W, between string) string {
+	var b strings.Builder
+	for i, w := range words {
+		if i > 0 {
+			b.WriteString(between)
+		}
+		b.WriteString(string(w))
+	}
+	return b.String()
 }

@@ -120,7 +120,7 @@ func (ca *CA) issueFor(now time.Time, base string, policy *Policy, o *order, csr
 	}
 	leaf := shape.Leaf(csr.PublicKey, names, addrs, now, o.notBefore, o.notAfter)
 	leaf.RawPublicKey = csr.RawSubjectPublicKeyInfo
-	leaf.MustStaple = issue.MustStaple(csr)
+	leaf.MustStaple, leaf.SCT = issue.MustStaple(csr), o.shape.SCT
 	path := ca.routes.path
 	leaf.IssuerURL = []string{base + path[Issuer]}
 	if !policy.NoCRL {

@@ -98,6 +98,7 @@ type Profile struct {
 	ClientAuth      bool
 	KeyEncipherment bool // with RSA keys
 	SubjectKeyID    bool
+	SCT             bool // signed certificate timestamps, of logs that do not exist (RFC 6962)
 	NoIPs           bool // ip identifiers are refused
 	NoWildcards     bool
 	MaxNames        int           // 0: the policy's

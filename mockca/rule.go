@@ -20,7 +20,8 @@ type Rule struct {
 	Name  string // in the transcript; default the fault's
 	When  When
 	Fault Fault
-	// Times is how often it fires before it is spent; 0: without limit.
+	// Times is how often it fires before it is spent; 0: as the fault says, which
+	// mostly is without limit.
 	Times int
 }
 
@@ -93,7 +94,7 @@ type activeRule struct {
 	rule      Rule
 	name      string
 	endpoints []Endpoint // nil: all
-	conn      bool       // of the transport: not for exchanges
+	conn      bool       // for connections, not for exchanges
 
 	mu      sync.Mutex
 	random  *rand.Rand
@@ -106,7 +107,8 @@ func (ca *CA) AddRule(rule Rule) (RuleID, error) {
 	if err := rule.check(); err != nil {
 		return 0, fmt.Errorf("adding rule %q: %w", rule.label(), err)
 	}
-	a := &activeRule{rule: rule, name: rule.label(), conn: rule.Fault.Accept != nil || rule.Fault.Handshake != nil}
+	or(&rule.Times, rule.Fault.Times)
+	a := &activeRule{rule: rule, name: rule.label(), conn: rule.Fault.connectionOnly()}
 	a.endpoints = slices.Clone(rule.When.Endpoints)
 	if rule.When.Endpoint != "" {
 		a.endpoints = append(a.endpoints, rule.When.Endpoint)
@@ -130,6 +132,9 @@ func (ca *CA) AddRule(rule Rule) (RuleID, error) {
 	return a.id, nil
 }
 
+// connectionOnly tells whether a fault has nothing to do with exchanges.
+func (f *Fault) connectionOnly() bool { return f.Request == nil && f.Core == nil && f.Response == nil }
+
 func (r Rule) label() string {
 	if r.Name != "" {
 		return r.Name
@@ -140,7 +145,7 @@ func (r Rule) label() string {
 func (r Rule) check() error {
 	w, f := r.When, r.Fault
 	var errs []error
-	if f.Accept == nil && f.Handshake == nil && f.Request == nil && f.Core == nil && f.Response == nil {
+	if f.connectionOnly() && f.Accept == nil && f.Handshake == nil {
 		errs = append(errs, errors.New("the fault does nothing"))
 	}
 	for _, e := range append(slices.Clone(w.Endpoints), w.Endpoint) {

@@ -85,8 +85,7 @@ func (l *lookout) config(p *Policy) validate.Config {
 
 func (l *lookout) validate(ctx context.Context, p *Policy, v ValidationRequest) (*Problem, any) {
 	look := validate.New(l.config(p))
-	result := look.Validate(ctx, validate.Request{Type: v.Type, Identifier: validate.Identifier(v.Identifier), Wildcard: v.Wildcard,
-		Token: v.Token, KeyAuthorization: v.KeyAuthorization, AccountURL: v.AccountURL, IssuerDomains: v.IssuerDomains})
+	result := look.Validate(ctx, v.plain())
 	var records any
 	if len(result.Records) > 0 {
 		records = result.Records
@@ -96,6 +95,16 @@ func (l *lookout) validate(ctx context.Context, p *Policy, v ValidationRequest) 
 		why = seen(look.CheckCAA(ctx, validate.CAARequest{Domain: v.Identifier.Value, Wildcard: v.Wildcard, Method: v.Type, AccountURL: v.AccountURL}))
 	}
 	return why, records
+}
+
+// head asks for an http-01 response by HEAD, for a fault.
+func (l *lookout) head(ctx context.Context, p *Policy, v ValidationRequest) {
+	validate.New(l.config(p)).Head(ctx, v.plain())
+}
+
+func (v ValidationRequest) plain() validate.Request {
+	return validate.Request{Type: v.Type, Identifier: validate.Identifier(v.Identifier), Wildcard: v.Wildcard,
+		Token: v.Token, KeyAuthorization: v.KeyAuthorization, AccountURL: v.AccountURL, IssuerDomains: v.IssuerDomains}
 }
 
 func seen(p *validate.Problem) *Problem {

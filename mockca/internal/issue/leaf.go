@@ -34,6 +34,7 @@ type Leaf struct {
 	Serial              []byte    // big-endian, positive; nil: NewSerial
 
 	MustStaple      bool // RFC 7633: status_request
+	SCT             bool // RFC 6962: timestamps of logs that do not exist
 	ClientAuth      bool // clientAuth beside serverAuth
 	KeyEncipherment bool // with RSA keys only
 	NoSKI           bool // no subject key identifier
@@ -125,6 +126,9 @@ func (l *Leaf) extensions(c *cryptobyte.Builder, issuer *Authority, spki []byte)
 	}
 	if l.MustStaple {
 		addExtension(c, oidTLSFeature, false, func(c *cryptobyte.Builder) { c.AddBytes(mustStaple) })
+	}
+	if l.SCT {
+		addSCTs(c, l.NotBefore)
 	}
 	addExtra(c, l.Extra)
 }

@@ -120,3 +120,13 @@ func BadSignature() LeafEdit {
 func NoMustStaple() LeafEdit {
 	return func(_ *Hierarchy, l *Leaf) { l.MustStaple = false }
 }
+
+// NoSCT leaves out the signed certificate timestamps.
+func NoSCT() LeafEdit {
+	return func(_ *Hierarchy, l *Leaf) { l.SCT = false }
+}
+
+// ByRoot has the leaf signed by the root of the default chain.
+func ByRoot() LeafEdit {
+	return func(h *Hierarchy, l *Leaf) { l.Issuer = h.Root(0) }
+}

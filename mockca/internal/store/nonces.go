@@ -35,6 +35,7 @@ type Nonces struct {
 
 	mu   sync.Mutex
 	next uint64
+	good uint64   // the first that has not been made to expire
 	used []uint64 // one bit per number, modulo NonceWindow; grows as nonces are issued
 }
 
@@ -86,10 +87,17 @@ func (n *Nonces) Redeem(nonce string, now time.Time, lifetime time.Duration) Ver
 		return Used
 	}
 	n.used[word] |= bit
-	if lifetime > 0 && now.Sub(issued) > lifetime {
+	if number < n.good || lifetime > 0 && now.Sub(issued) > lifetime {
 		return Expired
 	}
 	return Fresh
+}
+
+// ExpireAll makes everything issued so far Expired.
+func (n *Nonces) ExpireAll() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.good = n.next
 }
 
 func slot(number uint64) (word int, bit uint64) {
