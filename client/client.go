@@ -85,7 +85,8 @@ type Client struct {
 
 	nonces  noncePool
 	issuers issuerCache
-	skewed  atomic.Bool // a clock skew was logged
+	skew    atomic.Int64 // what the CA's clock is ahead of ours, in ns; 0 within tolerableSkew
+	skewed  atomic.Bool  // it was logged
 
 	dirMu   sync.Mutex // covers the fields below, never a request
 	dir     *Directory

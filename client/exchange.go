@@ -126,16 +126,19 @@ const minBody = 512
 
 const tolerableSkew = 5 * time.Minute
 
-// noticeSkew logs once that this machine's clock and the CA's disagree.
+// noticeSkew remembers by how much the CA's clock and this machine's disagree,
+// by the Date header, and logs it once.
 func (c *Client) noticeSkew(ctx context.Context, h http.Header, now time.Time) {
-	if c.skewed.Load() {
-		return
-	}
 	date, err := http.ParseTime(h.Get("Date"))
 	if err != nil {
 		return
 	}
-	if d := now.Sub(date); (d > tolerableSkew || d < -tolerableSkew) && c.skewed.CompareAndSwap(false, true) {
+	skew := date.Sub(now)
+	if skew.Abs() <= tolerableSkew {
+		skew = 0
+	}
+	c.skew.Store(int64(skew))
+	if skew != 0 && c.skewed.CompareAndSwap(false, true) {
 		c.log.WarnContext(ctx, "acme: this machine's clock and the CA's disagree", "ours", now.UTC(), "ca", date)
 	}
 }

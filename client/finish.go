@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // From a ready order to a verified certificate: RFC 8555, Sections 7.4 and 7.4.2.
@@ -33,6 +34,7 @@ func (is *issuance) finish(ctx context.Context, o *Order) (*Certificate, error) 
 	}
 	err = Verify(chain.Certificates, Verification{PublicKey: is.public, Identifiers: is.ids, Now: is.c.clock.Now(), Roots: is.r.Roots})
 	if invalid, ok := errors.AsType[*VerificationError](err); ok {
+		invalid.Skew = time.Duration(is.c.skew.Load())
 		if !is.r.AcceptInvalid {
 			return nil, &Error{Step: "checking certificate", Identifier: joinIdentifiers(is.ids), Method: "POST", URL: chain.URL, Attempts: 1, Err: err}
 		}

@@ -17,10 +17,19 @@ type VerificationError struct {
 	Reason string
 	Detail string
 	Chain  [][]byte // DER, as downloaded, for the record
+
+	// Skew is how much the CA's clock is ahead of this machine's, by the Date
+	// header of its answers; zero within five minutes. With Reason "dates" it
+	// tells a wrong clock from a wrong certificate.
+	Skew time.Duration
 }
 
 func (e *VerificationError) Error() string {
-	return "acme: downloaded certificate fails verification (" + e.Reason + "): " + printable(e.Detail)
+	text := "acme: downloaded certificate fails verification (" + e.Reason + "): " + printable(e.Detail)
+	if e.Reason == "dates" && e.Skew != 0 {
+		text += fmt.Sprintf("; the CA's clock differs from it by %s: set this machine's clock", e.Skew.Round(time.Second))
+	}
+	return text
 }
 
 // Is makes errors.Is(err, ErrRefused) find it.

@@ -39,6 +39,7 @@ type fakeCA struct {
 	now      func() time.Time
 	lifetime time.Duration
 	backdate time.Duration
+	misnamed bool // certificates are for other names than those ordered
 	// fail answers in place of the CA when it returns true.
 	fail func(w http.ResponseWriter, r *http.Request) bool
 	// info is the renewal information of a certificate; nil is none.
@@ -92,6 +93,7 @@ func (ca *fakeCA) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.Body = http.NoBody
 	}
 	w := httptest.NewRecorder()
+	w.Header().Set("Date", ca.now().UTC().Format(http.TimeFormat))
 	ca.ServeHTTP(w, r)
 	res := w.Result()
 	res.Request = r
@@ -183,6 +185,9 @@ func (ca *fakeCA) issue(id string, o *fakeOrder, csr string) {
 	req, err := x509.ParseCertificateRequest(der)
 	if err != nil {
 		return
+	}
+	if ca.misnamed {
+		req.DNSNames = []string{"other.example"}
 	}
 	from := ca.now().Add(-ca.backdate)
 	template := &x509.Certificate{SerialNumber: big.NewInt(int64(1000 + ca.nonce)), NotBefore: from, NotAfter: from.Add(ca.lifetime - time.Second),

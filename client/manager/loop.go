@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -106,7 +107,11 @@ func (m *Manager) failedNow(err error) {
 	m.failed++
 	n := m.failed
 	m.mu.Unlock()
-	at := now.Add(backoff(n, whole))
+	pause := backoff(n, whole)
+	if _, refused := errors.AsType[*client.VerificationError](err); refused && !m.clockIsWrong(err) {
+		pause = max(pause, min(gap(n, whole), day)) // every second attempt costs a certificate
+	}
+	at := now.Add(pause)
 	if told, ok := client.RetryAt(err); ok && told.After(at) {
 		at = earliest(told, now.Add(longestRetry)).Add(between(0, time.Second))
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"net/http"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/acme-e2e/acme-e2e/client"
 	"github.com/acme-e2e/acme-e2e/client/manager"
-	"github.com/acme-e2e/acme-e2e/internal/clock"
 )
 
 const (
@@ -400,44 +398,6 @@ func TestALookByHandChangesTheLoopsPlan(t *testing.T) {
 		require.Greater(t, len(ca.certificates()), 20, "the loop knows of the short lifetime at once")
 		cancel()
 		require.NoError(t, <-done)
-	})
-}
-
-// jumping is a clock that can be ahead of its sleeps, as a machine's is after it
-// was suspended.
-type jumping struct{ ahead atomic.Int64 }
-
-func (c *jumping) Now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
-func (c *jumping) Sleep(ctx context.Context, d time.Duration) error {
-	return clock.System.Sleep(ctx, d)
-}
-
-func TestASuspendedMachineRenewsOnWaking(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		ca, log, c := newFakeCA(t, 90*day), &events{}, &jumping{}
-		ca.now = c.Now
-		m := fakeLife(t, ca, newMemStore(), log, func(_ *manager.Config, o *manager.Options) { o.Clock = c })
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- m.RunRenewalLoop(ctx) }()
-		time.Sleep(5 * hour)
-		c.ahead.Store(int64(91 * day))
-		time.Sleep(5*time.Minute + time.Second)
-		require.Len(t, ca.certificates(), 2)
-		cancel()
-		require.NoError(t, <-done)
-	})
-}
-
-func TestAClockThatIsAheadLeadsToNoFlood(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		ca, log, c := newFakeCA(t, 90*day), &events{}, &jumping{}
-		c.ahead.Store(int64(70 * day)) // the CA's clock is right
-		m := fakeLife(t, ca, newMemStore(), log, func(_ *manager.Config, o *manager.Options) { o.Clock = c })
-		liveFor(t, m, 10*day)
-		require.LessOrEqual(t, len(ca.certificates()), 10)
 	})
 }
 

@@ -227,7 +227,7 @@ func (m *Manager) obtain(ctx context.Context, account *client.Account, why Statu
 		}
 		cert, err = account.Obtain(ctx, r)
 	}
-	if err != nil && resumed != nil && resumed.Finalizing && !client.Temporary(err) && ctx.Err() == nil && !errors.Is(err, client.ErrAccountDoesNotExist) {
+	if err != nil && resumed != nil && resumed.Finalizing && !client.Temporary(err) && ctx.Err() == nil && !errors.Is(err, client.ErrAccountDoesNotExist) && !m.clockIsWrong(err) {
 		if dropErr := m.dropPending(ctx, resumed); dropErr != nil { // the next attempt starts over
 			m.log.Warn("acme: the pending order is not set aside", "err", dropErr)
 		}
@@ -239,6 +239,18 @@ func (m *Manager) obtain(ctx context.Context, account *client.Account, why Statu
 func ofNames(err error) bool {
 	o, ok := errors.AsType[*client.ObtainError](err)
 	return ok && len(o.Failed) > 0
+}
+
+// clockIsWrong reports whether a certificate was refused for its dates although
+// they hold by the CA's clock. It is waited for then: another would be the same.
+func (m *Manager) clockIsWrong(err error) bool {
+	v, ok := errors.AsType[*client.VerificationError](err)
+	if !ok || v.Reason != "dates" || v.Skew == 0 {
+		return false
+	}
+	leaf, err := x509.ParseCertificate(v.Chain[0])
+	now := m.clock.Now().Add(v.Skew)
+	return err == nil && !now.Before(leaf.NotBefore) && now.Before(leaf.NotAfter)
 }
 
 // replaces is the identifier of the certificate that is renewed, for CAs that
