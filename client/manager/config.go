@@ -193,17 +193,21 @@ func (c Config) withDefaults() Config {
 
 // parseDomains accepts a comma too many, as lists put together by scripts have.
 func parseDomains(bad *ConfigError, setting, value string) (names []string) {
+	var reasons []string
 	for name := range strings.SplitSeq(value, ",") {
 		if name = strings.TrimSpace(name); name == "" {
 			continue
 		}
 		if _, err := client.ParseIdentifier(name); err != nil {
-			bad.add(setting, value, "names separated by commas: %s", reason(err))
+			reasons = append(reasons, reason(err))
 			continue
 		}
 		names = append(names, name)
 	}
-	if len(names) == 0 && len(bad.Complaints) == 0 {
+	switch {
+	case len(reasons) > 0:
+		bad.add(setting, value, "names separated by commas: %s", strings.Join(reasons, ", "))
+	case len(names) == 0:
 		bad.add(setting, value, "at least one name")
 	}
 	return names

@@ -102,7 +102,9 @@ func TestEveryBadValueIsNamedAtOnce(t *testing.T) {
 		require.Contains(t, err.Error(), c.Setting)
 		require.Contains(t, err.Error(), c.Expected)
 	}
-	require.Equal(t, map[string]int{manager.EnvDomains: 2, manager.EnvEmail: 1, manager.EnvStaging: 1, manager.EnvDirectory: 1, manager.EnvChallengePort: 1, manager.EnvRenewBeforeDays: 1}, named)
+	require.ErrorContains(t, err, `"not a name" is not a host name`)
+	require.ErrorContains(t, err, `"-b.example" is not a host name`)
+	require.Equal(t, map[string]int{manager.EnvDomains: 1, manager.EnvEmail: 1, manager.EnvStaging: 1, manager.EnvDirectory: 1, manager.EnvChallengePort: 1, manager.EnvRenewBeforeDays: 1}, named)
 }
 
 func TestSingleBadValues(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -301,15 +302,22 @@ func (s *File) Check(context.Context) error {
 	if err := s.makeDir(s.journal()); err != nil {
 		return err
 	}
-	var errs []error
+	var dirs []string
 	for _, path := range []string{s.o.CertPath, s.o.KeyPath, s.journal()} {
 		target, err := durable.Target(path)
-		if err == nil {
-			err = writable(filepath.Dir(target))
+		if err != nil {
+			return wrap(err)
 		}
-		errs = append(errs, wrap(err))
+		if dir := filepath.Dir(target); !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
 	}
-	return errors.Join(errs...)
+	for _, dir := range dirs {
+		if err := writable(dir); err != nil {
+			return wrap(err)
+		}
+	}
+	return nil
 }
 
 func writable(dir string) error {
