@@ -17,6 +17,7 @@ import (
 
 	"github.com/acme-e2e/acme-e2e/challenge"
 	"github.com/acme-e2e/acme-e2e/client"
+	"github.com/acme-e2e/acme-e2e/client/manager"
 	"github.com/acme-e2e/acme-e2e/cmd/acme-e2e/internal/life"
 	"github.com/acme-e2e/acme-e2e/pebbleharness"
 )
@@ -105,7 +106,7 @@ func run(cmd *cobra.Command, tty *terminal, f runFlags) error {
 	if err := f.check(cmd); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(cmd.Context(), f.timeout, fmt.Errorf("not finished after %v", f.timeout))
+	ctx, cancel := context.WithTimeoutCause(cmd.Context(), f.timeout, fmt.Errorf("%w after %v", errNotFinished, f.timeout))
 	defer cancel()
 	dir, remove, err := f.workingDirectory()
 	if err != nil {
@@ -130,11 +131,31 @@ func run(cmd *cobra.Command, tty *terminal, f runFlags) error {
 		return err
 	}
 
+	if f.roots != "" {
+		if rootsPEM, err = os.ReadFile(f.roots); err != nil {
+			return configError(fmt.Errorf("--roots: %w", err), "name a PEM file of certificates that can be read")
+		}
+	}
+
 	result, err := life.Run(ctx, options)
 	if err == nil && f.out != "" {
 		err = f.leave(options.CA, rootsPEM, apiPEM)
 	}
 	return report.finish(result, err)
+}
+
+// runComplaints names settings of the manager by the flags of run.
+func runComplaints(bad *manager.ConfigError) error {
+	flags := map[string]string{"Domains": "--name", "Email": "--email", "DirectoryURL": "--directory"}
+	named := &manager.ConfigError{}
+	for _, c := range bad.Complaints {
+		if flag, ok := flags[c.Setting]; ok {
+			c.Setting = flag
+		}
+		c.Expected = strings.Replace(c.Expected, "AllowHTTP", "--allow-http", 1)
+		named.Complaints = append(named.Complaints, c)
+	}
+	return named
 }
 
 func embedded(h *pebbleharness.Harness) life.CA {
@@ -234,12 +255,22 @@ func (f *runFlags) leave(ca life.CA, rootsPEM, apiPEM []byte) error {
 	return nil
 }
 
+// errNotFinished is the cause that ends a life which takes longer than --timeout.
+var errNotFinished = errors.New("not finished")
+
 // lifeError finds out whose fault it was that the life was cut short.
 func lifeError(err error) error {
 	var dial *net.OpError
+	if bad, ok := errors.AsType[*manager.ConfigError](err); ok {
+		return configError(runComplaints(bad), "see 'acme-e2e run --help'")
+	}
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, errNotFinished):
+		return environmentError(err, "--timeout gives it more time")
+	case errors.Is(err, client.ErrNotACME):
+		return configError(err, "--directory must be the URL of the CA's directory, such as "+client.LetsEncrypt)
 	case errors.Is(err, challenge.ErrPortTaken), errors.Is(err, challenge.ErrPortNotAllowed):
 		return environmentError(err, "http-01 is answered on a port of this machine: end what listens there, or choose another with --http-port")
 	case errors.Is(err, life.ErrEnvironment):

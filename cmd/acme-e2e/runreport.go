@@ -70,7 +70,7 @@ func (r *lifeReport) finish(result *life.Result, err error) error {
 		}
 	}
 	if r.tty.json {
-		document := lifeDocument{OK: err == nil, CA: pebbleVersion() + ", embedded", Directory: r.flags.directory, Names: r.flags.names, Steps: r.steps, Certificates: result.Certificates,
+		document := lifeDocument{OK: err == nil, CA: pebbleVersion() + ", embedded", Directory: r.flags.directory, Names: r.flags.names, Steps: r.steps, Certificates: append([]life.Certificate{}, result.Certificates...),
 			Visits: result.Visits, ACMERequests: result.ACMERequests, Milliseconds: millis(total), Out: r.flags.out}
 		if r.flags.directory != "" {
 			document.CA = r.flags.directory
@@ -88,10 +88,22 @@ func (r *lifeReport) finish(result *life.Result, err error) error {
 		}
 		r.line("%s in %.2f s: %d certificates, %d requests to the CA; %d pages served during the renewal, %d failed", summary, total.Seconds(), len(result.Certificates), result.ACMERequests, result.Visits.Requests, result.Visits.Failed)
 		if r.flags.out != "" {
-			r.line("left in %s: cert.pem, key.pem%s", r.flags.out, map[bool]string{true: ", roots.pem, api-root.pem"}[r.flags.directory == ""])
+			r.line("left in %s: %s", r.flags.out, strings.Join(r.left(), ", "))
 		}
 	}
 	return lifeError(err)
+}
+
+// left are the files that --out has.
+func (r *lifeReport) left() []string {
+	files := []string{"cert.pem", "key.pem"}
+	if r.flags.directory == "" {
+		return append(files, "roots.pem", "api-root.pem")
+	}
+	if r.flags.roots != "" {
+		files = append(files, "roots.pem")
+	}
+	return files
 }
 
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
