@@ -9,13 +9,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/acme-e2e/acme-e2e/conformance"
+	"github.com/acme-e2e/acme-e2e/mockca"
 )
 
 func newExplainCommand(tty *terminal) *cobra.Command {
 	return &cobra.Command{
 		Use:     "explain ID",
-		Short:   "Explain a case or a requirement",
-		Example: "  acme-e2e explain rfc8555/6.5/nonce-reused\n  acme-e2e explain RFC8555-6.5-05",
+		Short:   "Explain a case, a requirement or a fault",
+		Example: "  acme-e2e explain rfc8555/6.5/nonce-reused\n  acme-e2e explain RFC8555-6.5-05\n  acme-e2e explain reset-after",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usageError(cmd, fmt.Errorf("explain takes one id, not %d", len(args)))
@@ -26,10 +27,14 @@ func newExplainCommand(tty *terminal) *cobra.Command {
 			if r, ok := conformance.RequirementByID(strings.ToUpper(args[0])); ok {
 				return explainRequirement(tty, r)
 			}
+			if f, err := mockca.ParseFault(args[0]); err == nil {
+				faults := mockca.Faults()
+				return explainFault(tty, faults[slices.IndexFunc(faults, func(info mockca.FaultInfo) bool { return info.Name == f.Name })])
+			}
 			cases := conformance.ServerCases()
 			i := slices.IndexFunc(cases, func(c conformance.CaseInfo) bool { return c.ID == strings.ToLower(args[0]) })
 			if i < 0 {
-				return usageError(cmd, fmt.Errorf("%q is neither a case nor a requirement: see 'acme-e2e list'", args[0]))
+				return usageError(cmd, fmt.Errorf("%q is no case, no requirement and no fault: see 'acme-e2e list'", args[0]))
 			}
 			return explainCase(tty, cases[i])
 		},
@@ -59,10 +64,44 @@ func explainCase(tty *terminal, c conformance.CaseInfo) error {
 	}
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s\n%s (%s)\n\ndoes: %s\nexpects: %s\n\n", c.ID, c.Title, c.Level, c.Does, c.Expects)
-	for _, id := range c.Requirements {
+	writeRequirements(&out, c.Requirements)
+	_, err := io.WriteString(tty.out, out.String())
+	return err
+}
+
+func writeRequirements(out *strings.Builder, ids []string) {
+	for _, id := range ids {
 		r, _ := conformance.RequirementByID(id)
-		fmt.Fprintf(&out, "%s  %s, Section %s, %s\n  %s\n", id, r.Spec, r.Section, r.Level, r.Text)
+		fmt.Fprintf(out, "%s  %s, Section %s, %s\n  %s\n", id, r.Spec, r.Section, r.Level, r.Text)
 	}
+}
+
+func explainFault(tty *terminal, f mockca.FaultInfo) error {
+	if tty.json {
+		return tty.document(f)
+	}
+	var out strings.Builder
+	usage, where, often := f.Name, "everywhere", "each time"
+	if f.Params != "" {
+		usage += "[:" + f.Params + "]"
+	}
+	if len(f.Endpoints) > 0 {
+		where = ""
+		for i, e := range f.Endpoints {
+			if i > 0 {
+				where += ", "
+			}
+			where += string(e)
+		}
+	}
+	if f.Times > 0 {
+		often = fmt.Sprintf("%d times", f.Times)
+		if f.Times == 1 {
+			often = "once"
+		}
+	}
+	fmt.Fprintf(&out, "%s\n%s\n\ndoes: %s\na correct client: %s\nwhere: %s\nhow often: %s, unless a rule says otherwise\n\n", usage, f.Group, f.Doc, f.Duty, where, often)
+	writeRequirements(&out, f.Requirements)
 	_, err := io.WriteString(tty.out, out.String())
 	return err
 }

@@ -2,17 +2,19 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/acme-e2e/acme-e2e/conformance"
+	"github.com/acme-e2e/acme-e2e/mockca"
 )
 
 func newListCommand(tty *terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List cases or requirements",
+		Short: "List cases, requirements or faults",
 		Args:  noArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -36,6 +38,7 @@ func newListCommand(tty *terminal) *cobra.Command {
 			},
 		},
 		newListRequirementsCommand(tty),
+		newListFaultsCommand(tty),
 	)
 	return cmd
 }
@@ -72,6 +75,40 @@ func newListRequirementsCommand(tty *terminal) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&role, "role", "", "only those for a `role`: server or client")
 	return cmd
+}
+
+func newListFaultsCommand(tty *terminal) *cobra.Command {
+	return &cobra.Command{
+		Use:     "faults [WORD...]",
+		Short:   "List the faults that the simulated CA can have, or those that a word finds by name or kind",
+		Example: "  acme-e2e list faults\n  acme-e2e list faults nonce order",
+		RunE: func(cmd *cobra.Command, words []string) error {
+			found := []mockca.FaultInfo{}
+			for _, f := range mockca.Faults() {
+				if faultSelected(words, f) {
+					found = append(found, f)
+				}
+			}
+			if len(found) == 0 {
+				return usageError(cmd, fmt.Errorf("no fault is found by %q", strings.Join(words, " ")))
+			}
+			if tty.json {
+				return tty.document(found)
+			}
+			for _, f := range found {
+				if _, err := fmt.Fprintf(tty.out, "%-30s %s\n", f.Name, f.Doc); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}
+
+func faultSelected(words []string, f mockca.FaultInfo) bool {
+	return len(words) == 0 || slices.ContainsFunc(words, func(w string) bool {
+		return strings.Contains(f.Name, strings.ToLower(w)) || strings.EqualFold(f.Group, w)
+	})
 }
 
 func requirementSelected(selectors []string, r conformance.Requirement) bool {
