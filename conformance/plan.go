@@ -112,7 +112,7 @@ var ErrNoCases = errors.New("no case is selected")
 func (p Plan) prepare(cases []suite.Case, offered map[suite.Capability]bool) (planned, error) {
 	for _, selector := range p.Select {
 		if !slices.ContainsFunc(cases, func(c suite.Case) bool { return selects(selector, c.ID) }) {
-			return planned{}, fmt.Errorf("%w by %q: see 'acme-e2e list cases'", ErrNoCases, selector)
+			return planned{}, fmt.Errorf("%w by %q: see 'acme-e2e list'", ErrNoCases, selector)
 		}
 	}
 	var out planned

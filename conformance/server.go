@@ -90,12 +90,15 @@ type CaseInfo struct {
 	Level        Level    `json:"level"`
 	Does         string   `json:"does"`
 	Expects      string   `json:"expects"`
+
+	Needs  []suite.Capability `json:"needs,omitempty"`  // features of clients
+	Faults []string           `json:"faults,omitempty"` // of mockca's catalogue
 }
 
 func infos(cases []suite.Case) []CaseInfo {
 	var out []CaseInfo
 	for _, c := range cases {
-		out = append(out, CaseInfo{c.ID, c.Title, c.Requirements, levelOf(c.Requirements), c.Does, c.Expects})
+		out = append(out, CaseInfo{ID: c.ID, Title: c.Title, Requirements: c.Requirements, Level: levelOf(c.Requirements), Does: c.Does, Expects: c.Expects})
 	}
 	return out
 }
@@ -114,18 +117,24 @@ func TestServer(t *testing.T, target Target) {
 			if !c.Alone {
 				t.Parallel()
 			}
-			result := suite.Run(t.Context(), c, r.plan.Timeout)
-			text := CaseResult{Result: result}.Explain()
-			switch result.Verdict {
-			case suite.Fail:
-				t.Errorf("%s\n%s", result.Title, text)
-			case suite.Skip, suite.Inconclusive, suite.NotApplicable:
-				t.Skipf("%s: %s", result.Verdict, text)
-			default:
-				if text != "" {
-					t.Log(text)
-				}
-			}
+			runCase(t, c, r.plan.Timeout)
 		})
+	}
+}
+
+// runCase runs a case as a Go test.
+func runCase(t *testing.T, c suite.Case, limit time.Duration) {
+	t.Helper()
+	result := suite.Run(t.Context(), c, limit)
+	text := CaseResult{Result: result}.Explain()
+	switch result.Verdict {
+	case suite.Fail:
+		t.Errorf("%s\n%s", result.Title, text)
+	case suite.Skip, suite.Inconclusive, suite.NotApplicable:
+		t.Skipf("%s: %s", result.Verdict, text)
+	default:
+		if text != "" {
+			t.Log(text)
+		}
 	}
 }

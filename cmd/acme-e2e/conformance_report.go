@@ -118,7 +118,11 @@ func printReport(tty *terminal, report *conformance.Report) error {
 		}
 	}
 	s := report.Summary
-	fmt.Fprintf(&out, "%d pass, %d fail, %d warn, %d skip, %d inconclusive in %.1f s (seed %d)\n", s.Pass, s.Fail, s.Warn, s.Skip, s.Inconclusive, report.Duration.Seconds(), report.Seed)
+	fmt.Fprintf(&out, "%d pass, %d fail, %d warn, %d skip, ", s.Pass, s.Fail, s.Warn, s.Skip)
+	if report.Suite == conformance.Client {
+		fmt.Fprintf(&out, "%d n/a, ", s.NotApplicable)
+	}
+	fmt.Fprintf(&out, "%d inconclusive in %.1f s (seed %d)\n", s.Inconclusive, report.Duration.Seconds(), report.Seed)
 	fmt.Fprintf(&out, "requirements of the four standards that can be observed: %d, covered by cases: %d (%.1f %%)\n", report.Coverage.Observable, report.Coverage.Covered, 100*float64(report.Coverage.Covered)/float64(max(1, report.Coverage.Observable)))
 	if report.OK {
 		fmt.Fprintln(&out, tty.paint("nothing unexpected", green))

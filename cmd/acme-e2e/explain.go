@@ -15,7 +15,7 @@ import (
 func newExplainCommand(tty *terminal) *cobra.Command {
 	return &cobra.Command{
 		Use:     "explain ID",
-		Short:   "Explain a case, a requirement or a fault",
+		Short:   "Explain a case, a scenario, a requirement or a fault",
 		Example: "  acme-e2e explain rfc8555/6.5/nonce-reused\n  acme-e2e explain RFC8555-6.5-05\n  acme-e2e explain reset-after",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -31,10 +31,10 @@ func newExplainCommand(tty *terminal) *cobra.Command {
 				faults := mockca.Faults()
 				return explainFault(tty, faults[slices.IndexFunc(faults, func(info mockca.FaultInfo) bool { return info.Name == f.Name })])
 			}
-			cases := conformance.ServerCases()
+			cases := slices.Concat(conformance.ServerCases(), conformance.ClientScenarios())
 			i := slices.IndexFunc(cases, func(c conformance.CaseInfo) bool { return c.ID == strings.ToLower(args[0]) })
 			if i < 0 {
-				return usageError(cmd, fmt.Errorf("%q is no case, no requirement and no fault: see 'acme-e2e list'", args[0]))
+				return usageError(cmd, fmt.Errorf("%q is no case, no scenario, no requirement and no fault: see 'acme-e2e list'", args[0]))
 			}
 			return explainCase(tty, cases[i])
 		},
@@ -43,7 +43,7 @@ func newExplainCommand(tty *terminal) *cobra.Command {
 
 func explainRequirement(tty *terminal, r conformance.Requirement) error {
 	var proving []string
-	for _, c := range conformance.ServerCases() {
+	for _, c := range slices.Concat(conformance.ServerCases(), conformance.ClientScenarios()) {
 		if slices.Contains(c.Requirements, r.ID) {
 			proving = append(proving, c.ID)
 		}
@@ -64,6 +64,12 @@ func explainCase(tty *terminal, c conformance.CaseInfo) error {
 	}
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s\n%s (%s)\n\ndoes: %s\nexpects: %s\n\n", c.ID, c.Title, c.Level, c.Does, c.Expects)
+	if len(c.Needs) > 0 {
+		fmt.Fprintf(&out, "only for clients with: %s\n\n", listed(c.Needs))
+	}
+	if len(c.Faults) > 0 {
+		fmt.Fprintf(&out, "faults: %s\n\n", strings.Join(c.Faults, ", "))
+	}
 	writeRequirements(&out, c.Requirements)
 	_, err := io.WriteString(tty.out, out.String())
 	return err
@@ -111,4 +117,12 @@ func orNone(list []string) string {
 		return "no case"
 	}
 	return strings.Join(list, ", ")
+}
+
+func listed(features []conformance.Feature) string {
+	var out []string
+	for _, f := range features {
+		out = append(out, string(f))
+	}
+	return strings.Join(out, ", ")
 }

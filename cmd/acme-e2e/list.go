@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -14,33 +15,59 @@ import (
 func newListCommand(tty *terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List cases, requirements or faults",
+		Short: "List cases, scenarios, requirements, faults or placeholders",
 		Args:  noArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		&cobra.Command{
-			Use:     "cases",
-			Short:   "List the cases that judge servers",
-			Example: "  acme-e2e list cases\n  acme-e2e list cases --json",
-			Args:    noArgs,
-			RunE: func(*cobra.Command, []string) error {
-				cases := conformance.ServerCases()
-				if tty.json {
-					return tty.document(cases)
-				}
-				for _, c := range cases {
-					if _, err := fmt.Fprintf(tty.out, "%-52s %-10s %s\n", c.ID, c.Level, c.Title); err != nil {
-						return err
-					}
-				}
-				return nil
-			},
-		},
+		newListCasesCommand(tty, "cases", "List the cases that judge servers", conformance.ServerCases),
+		newListCasesCommand(tty, "scenarios", "List the scenarios that judge clients", conformance.ClientScenarios),
+		newListPlaceholdersCommand(tty),
 		newListRequirementsCommand(tty),
 		newListFaultsCommand(tty),
 	)
 	return cmd
+}
+
+func newListCasesCommand(tty *terminal, name, short string, list func() []conformance.CaseInfo) *cobra.Command {
+	return &cobra.Command{
+		Use:     name,
+		Short:   short,
+		Example: "  acme-e2e list " + name + "\n  acme-e2e list " + name + " --json",
+		Args:    noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			cases := list()
+			if tty.json {
+				return tty.document(cases)
+			}
+			for _, c := range cases {
+				if _, err := fmt.Fprintf(tty.out, "%-52s %-10s %s\n", c.ID, c.Level, c.Title); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}
+
+func newListPlaceholdersCommand(tty *terminal) *cobra.Command {
+	return &cobra.Command{
+		Use:   "placeholders",
+		Short: "List what test-client puts into commands and profiles",
+		Args:  noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			all := conformance.Placeholders()
+			if tty.json {
+				return tty.document(all)
+			}
+			for _, name := range slices.Sorted(maps.Keys(all)) {
+				if _, err := fmt.Fprintf(tty.out, "%-20s %s\n", "{"+name+"}", all[name]); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
 }
 
 func newListRequirementsCommand(tty *terminal) *cobra.Command {

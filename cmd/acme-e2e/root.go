@@ -46,6 +46,7 @@ Exit codes:
 	root.AddCommand(
 		newRunCommand(tty),
 		newTestServerCommand(tty),
+		newTestClientCommand(tty),
 		newListCommand(tty),
 		newExplainCommand(tty),
 		newProvisionCommand(tty),

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,12 +30,8 @@ type testServerFlags struct {
 	contact                    []string
 	shareAccount               bool
 
-	level, expect, budget string
-	strict                bool
-	reports               []string
-	jobs                  int
-	seed                  uint64
-	timeout               time.Duration
+	budget string
+	judgingFlags
 }
 
 func newTestServerCommand(tty *terminal) *cobra.Command {
@@ -89,14 +83,8 @@ list, or one that it lists passes.`,
 	flags.StringVar(&f.eabHMAC, "eab-hmac", "", "its MAC `key`, base64url")
 	flags.StringSliceVar(&f.contact, "contact", nil, "contact `URLs` of new accounts")
 	flags.BoolVar(&f.shareAccount, "share-account", false, "use one account where cases don't harm it")
-	flags.StringVar(&f.level, "level", "may", "run cases about requirements of at least this `level`: must, should or may")
-	flags.BoolVar(&f.strict, "strict", false, "a SHOULD that is not followed counts as failure")
-	flags.StringVar(&f.expect, "expect", "", "`file` of known deviations: case id, verdict and reason, separated by tabs")
-	flags.StringSliceVar(&f.reports, "report", nil, "write reports: `FORMAT=FILE,...` with html, junit, json or sarif")
 	flags.StringVar(&f.budget, "budget", "", "use up no more than this: `accounts=N,orders=N,failures=N`")
-	flags.IntVar(&f.jobs, "jobs", 4, "`number` of cases at once")
-	flags.Uint64Var(&f.seed, "seed", 0, "`number` that decides the order of cases (default: a new one, which is printed)")
-	flags.DurationVar(&f.timeout, "timeout", time.Minute, "`time` for a case")
+	f.judgingFlags.add(cmd, "case", time.Minute)
 	return cmd
 }
 
@@ -135,30 +123,11 @@ func testServer(cmd *cobra.Command, tty *terminal, f testServerFlags, selectors 
 
 // plan reads what does not need a server.
 func (f *testServerFlags) plan(cmd *cobra.Command, selectors []string) (plan conformance.Plan, j conformance.Judgement, err error) {
-	plan = conformance.Plan{Select: selectors, Jobs: f.jobs, Seed: f.seed, Timeout: f.timeout, Level: conformance.Level(strings.ToUpper(f.level))}
-	switch plan.Level {
-	case conformance.Must, conformance.Should, conformance.May:
-	default:
-		return plan, j, usageError(cmd, fmt.Errorf("--level %q: must, should or may", f.level))
+	if plan, j, err = f.judging(cmd, selectors); err != nil || f.budget == "" {
+		return plan, j, err
 	}
-	if f.jobs < 1 || f.timeout <= 0 {
-		return plan, j, usageError(cmd, errors.New("--jobs and --timeout must be above 0"))
-	}
-	if f.budget != "" {
-		if plan.Budget, err = conformance.ParseBudget(f.budget); err != nil {
-			return plan, j, usageError(cmd, fmt.Errorf("--budget: %w", err))
-		}
-	}
-	j.Strict = f.strict
-	if f.expect != "" {
-		file, err := os.Open(f.expect)
-		if err != nil {
-			return plan, j, configError(fmt.Errorf("--expect: %w", err), "name a file that can be read")
-		}
-		defer func() { _ = file.Close() }()
-		if j.Expected, err = conformance.ParseExpectations(file); err != nil {
-			return plan, j, configError(fmt.Errorf("--expect: %s: %w", f.expect, err), "")
-		}
+	if plan.Budget, err = conformance.ParseBudget(f.budget); err != nil {
+		return plan, j, usageError(cmd, fmt.Errorf("--budget: %w", err))
 	}
 	return plan, j, nil
 }

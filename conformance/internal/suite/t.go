@@ -19,6 +19,7 @@ type T struct {
 
 	mu     sync.Mutex
 	result Result
+	shown  int     // the exchange that findings are about; 0: the latest
 	ended  Verdict // by Skip, Inconclusive or NotApplicable; empty when not
 	closed bool    // the case was given up: nothing it says counts any more
 }
@@ -39,10 +40,14 @@ func (t *T) Logf(format string, args ...any) {
 func (t *T) Record(x Exchange) (number int) {
 	t.change(func(r *Result) {
 		r.Exchanges = append(r.Exchanges, x)
-		number = len(r.Exchanges)
+		number, t.shown = len(r.Exchanges), 0
 	})
 	return number
 }
+
+// Show has the findings that follow point to an exchange that Record numbered,
+// until the next Record; 0 stands for the latest.
+func (t *T) Show(number int) { t.change(func(*Result) { t.shown = number }) }
 
 // Must says that a requirement with MUST is broken unless ok.
 func (t *T) Must(ok bool, requirement, expected, actual string, args ...any) bool {
@@ -74,9 +79,13 @@ func (t *T) find(ok bool, verdict Verdict, requirement, expected, actual string,
 	return false
 }
 
-// Find hands in a finding. When it names no exchange it is about the latest.
+// Find hands in a finding. When it names no exchange it is about the one shown,
+// or the latest.
 func (t *T) Find(f Finding) {
 	t.change(func(r *Result) {
+		if f.Exchange == 0 {
+			f.Exchange = t.shown
+		}
 		if f.Exchange == 0 {
 			f.Exchange = len(r.Exchanges)
 		}
