@@ -159,7 +159,7 @@ func (r *request) newAccount() (*Response, *Problem) {
 	if p := r.spendAccount(); p != nil {
 		return nil, p
 	}
-	a := &account{id: r.ca.books.id(accountIDs), created: r.now, key: key, thumb: thumb, status: statusValid, contact: in.Contact, eab: kid}
+	a := &account{id: r.newID(accountIDs), created: r.now, key: key, thumb: thumb, status: statusValid, contact: in.Contact, eab: kid}
 	if kid != "" {
 		a.binding = in.EAB
 	}
@@ -312,13 +312,17 @@ func (r *request) ordersList() (*Response, *Problem) {
 	size := r.policy.OrdersPageSize
 	a.mu.Lock()
 	i, _ := slices.BinarySearchFunc(a.orders, after+1, func(o *order, id uint64) int { return cmp.Compare(o.id, id) })
-	page := make([]*order, 0, size)
-	for ; i < len(a.orders) && len(page) <= size; i++ {
-		if !a.orders[i].forgotten {
-			page = append(page, a.orders[i])
+	later := slices.DeleteFunc(slices.Clone(a.orders[i:]), func(o *order) bool { return o.forgotten })
+	a.mu.Unlock()
+	page := make([]*order, 0, size+1)
+	for _, o := range later {
+		if status, _, _ := r.ca.settleOrder(r.x, r.now, o); status == statusInvalid && r.ca.on(HabitOpenOrders) {
+			continue
+		}
+		if page = append(page, o); len(page) > size {
+			break
 		}
 	}
-	a.mu.Unlock()
 	more := len(page) > size
 	if more {
 		page = page[:size]

@@ -84,7 +84,7 @@ func (r *request) checkKeyChoice(how answer) *Problem {
 		return fails(CheckJWSKeyChoice, TypeMalformed, `the header has neither "jwk" nor "kid"`)
 	}
 	if h.HasKey && h.KeyErr != nil {
-		return problem(TypeMalformed, `the header's "jwk": %v`, h.KeyErr)
+		return problem(TypeBadPublicKey, `the header's "jwk": %v`, h.KeyErr)
 	}
 	if how.signer == byAccount && h.HasKey { // a lenient CA finds the account by its key
 		if r.account == nil {
@@ -116,6 +116,9 @@ func (r *request) checkSignature(answer) *Problem {
 		}
 	}
 	if r.ca.on(CheckJWSAlgorithm) && !jws.Fits(r.message.Header.Alg, key) {
+		if r.message.Header.HasKey {
+			return fails(CheckJWSAlgorithm, TypeBadPublicKey, "the key is %s, which is not one for the algorithm %q", keyName(key), r.message.Header.Alg)
+		}
 		return r.badAlgorithm("the algorithm %q is not one for %s", r.message.Header.Alg, keyName(key))
 	}
 	if !r.ca.on(CheckJWSSignature) {

@@ -76,7 +76,7 @@ func (ca *CA) challengeURL(base string, z *authz, c *challenge) string {
 
 // makeAuthz makes an authorization that is in no book yet.
 func (r *request) makeAuthz(id Identifier, shape Profile) *authz {
-	z := &authz{id: r.ca.books.id(authzIDs), account: r.account, identifier: id, created: r.now, status: statusPending,
+	z := &authz{id: r.newID(authzIDs), account: r.account, identifier: id, created: r.now, status: statusPending,
 		expires: r.now.Add(r.policy.PendingAuthzLifetime), lifetime: shape.AuthzLifetime}
 	if base, ok := strings.CutPrefix(id.Value, "*."); ok && id.Type == "dns" {
 		z.identifier.Value, z.wildcard = base, true
@@ -255,7 +255,7 @@ func (r *request) newAuthz() (*Response, *Problem) {
 	shape := r.policy.profile("")
 	ids, p := r.checkIdentifiers(r.x.Identifiers, shape)
 	if p != nil {
-		return nil, p
+		return nil, p.withStatus(http.StatusForbidden)
 	}
 	if strings.HasPrefix(ids[0].Value, "*.") && r.ca.on(CheckNewAuthzAllowed) {
 		return nil, fails(CheckNewAuthzAllowed, TypeMalformed, "authorizations for wildcards can't be made in advance: order %q", ids[0].Value)

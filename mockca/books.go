@@ -2,6 +2,7 @@ package mockca
 
 import (
 	"encoding/hex"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -52,7 +53,16 @@ func (b *books) init(maxOrders int) {
 	b.kept.Limit = maxOrders
 }
 
-func (b *books) id(kind int) uint64                 { return b.lastID[kind].Add(1) }
+// newID is a number above those before: the next one, or one that can't be
+// guessed (RFC 8555, Section 10.5).
+func (r *request) newID(kind int) uint64 {
+	step := uint64(1)
+	if r.policy.UnguessableURLs {
+		step += rand.Uint64N(1 << 40)
+	}
+	return r.ca.books.lastID[kind].Add(step)
+}
+
 func (b *books) account(id uint64) *account         { return b.accounts.get(id) }
 func (b *books) accountByKey(thumb string) *account { return b.byKey.get(thumb) }
 func (b *books) order(id uint64) *order             { return b.orders.get(id) }

@@ -75,6 +75,7 @@ const (
 	CheckCSRNames            Check = "csr-names"
 	CheckCSRKey              Check = "csr-key"
 	CheckCSRAccountKey       Check = "csr-account-key"
+	CheckCSRKnownKey         Check = "csr-known-key"
 
 	CheckRevokeKnown         Check = "revoke-known"
 	CheckRevokeAuthorization Check = "revoke-authorization"
@@ -93,6 +94,10 @@ const (
 	HabitWildcardFlag   Check = "habit-wildcard-flag"
 	HabitExpires        Check = "habit-expires"
 	HabitSingleUseToken Check = "habit-fresh-token"
+	HabitCORS           Check = "habit-cors"
+	HabitOpenOrders     Check = "habit-open-orders"
+	HabitDiscretion     Check = "habit-discretion"
+	HabitShowProfile    Check = "habit-show-profile"
 )
 
 type checkInfo struct {
@@ -161,6 +166,7 @@ var checks = [...]checkInfo{
 	{CheckCSRNames, "RFC 8555, Section 7.4", TypeBadCSR, "the CSR names exactly the order's identifiers"},
 	{CheckCSRKey, "RFC 8555, Section 7.4", TypeBadCSR, "the CSR's key is of the kinds in Policy.CertificateKeys"},
 	{CheckCSRAccountKey, "RFC 8555, Section 11.1", TypeBadCSR, "the CSR's key is not the account's"},
+	{CheckCSRKnownKey, "RFC 8555, Section 11.1", TypeBadCSR, "the CSR's key is not that of any other account"},
 	{CheckRevokeKnown, "RFC 8555, Section 7.6", TypeMalformed, "only certificates of this CA are revoked; 404 otherwise"},
 	{CheckRevokeAuthorization, "RFC 8555, Section 7.6", TypeUnauthorized, "revoked by its account, by its key, or by who is authorized for all its names"},
 	{CheckRevokeReason, "RFC 8555, Section 7.6", TypeBadRevocationReason, "reasons are 0 to 10 but 7, and those in Policy.RevocationReasons"},
@@ -178,6 +184,10 @@ var checks = [...]checkInfo{
 	{HabitWildcardFlag, "RFC 8555, Section 7.1.4", "", "authorizations for wildcards say so"},
 	{HabitExpires, "RFC 8555, Section 7.1.3", "", "pending orders and authorizations say when they expire"},
 	{HabitSingleUseToken, "RFC 8555, Section 8.1", "", "every challenge has a token of its own, with 128 random bits"},
+	{HabitCORS, "RFC 8555, Section 6.1", "", "scripts of any origin may read answers, and the headers that matter"},
+	{HabitOpenOrders, "RFC 8555, Section 7.1.2.1", "", "the list of an account's orders leaves out the invalid ones"},
+	{HabitDiscretion, "RFC 8555, Section 10.4", "", "errors of validations do not repeat what the target said"},
+	{HabitShowProfile, "draft-ietf-acme-profiles, Section 4", "", "orders that name no profile show the one they got"},
 }
 
 // Checks are all checks and habits, in the order of the RFC.

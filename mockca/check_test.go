@@ -341,6 +341,7 @@ var violations = []violation{
 		return csrFor(c.t, key, "a.example.org", "b.example.org")
 	})},
 	{check: mockca.CheckCSRAccountKey, status: 400, do: finalizing(func(c *raw) string { return csrFor(c.t, c.key, "a.example.org", "b.example.org") })},
+	{check: mockca.CheckCSRKnownKey, status: 400, do: finalizing(func(c *raw) string { return csrFor(c.t, other(c).key, "a.example.org", "b.example.org") })},
 	{check: mockca.CheckRevokeKnown, status: 404, do: func(c *raw) result {
 		return revocation(c, c.ca.IssuingRoots()[0].Raw, "")
 	}},

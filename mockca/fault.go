@@ -85,6 +85,10 @@ type Knobs struct {
 	Validate          func(ValidationRequest) *Problem // looks instead of the CA
 	ValidationTimes   int                              // how often the CA looks
 
+	// Verdict is asked what comes of what the CA, or Validate, found; nil is
+	// control proved.
+	Verdict func(v ValidationRequest, found *Problem) *Problem
+
 	// finalize
 
 	FinalizeDelay   time.Duration // answers processing; the certificate comes so much later

@@ -113,7 +113,7 @@ func OrderAuthzForeign() Fault {
 				return list
 			}
 			r := x.r
-			z := &authz{id: r.ca.books.id(authzIDs), account: &account{id: r.ca.books.id(accountIDs)}, identifier: Identifier{Type: "dns", Value: "foreign.example"},
+			z := &authz{id: r.newID(authzIDs), account: &account{id: r.newID(accountIDs)}, identifier: Identifier{Type: "dns", Value: "foreign.example"},
 				created: r.now, status: statusPending, expires: r.now.Add(r.policy.PendingAuthzLifetime), lifetime: r.policy.AuthzLifetime}
 			r.ca.books.authzs.put(z.id, z)
 			return append(slices.Clone(list[:len(list)-1]), r.url(Authz, z.id))

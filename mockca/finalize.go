@@ -163,6 +163,9 @@ func (r *request) checkCSR(encoded string, o *order) (*x509.CertificateRequest, 
 	if r.ca.on(CheckCSRAccountKey) && sameKey(csr.PublicKey, r.account.publicKey()) {
 		return nil, fails(CheckCSRAccountKey, TypeBadCSR, "the CSR's key is the account's key")
 	}
+	if other := r.ca.books.accountByKey(thumbprint(csr.PublicKey)); other != nil && other != r.account && r.ca.on(CheckCSRKnownKey) {
+		return nil, fails(CheckCSRKnownKey, TypeBadCSR, "the CSR's key is that of an account")
+	}
 	if r.ca.on(CheckCSRNames) {
 		if wrong := wrongCSRNames(csr, o.identifiers); wrong != "" {
 			return nil, fails(CheckCSRNames, TypeBadCSR, "%s", wrong)

@@ -347,7 +347,7 @@ func (r *request) closedEndpoint() bool {
 	return false
 }
 
-// common adds what every answer has: RFC 8555, Sections 6.5, 7.1 and 7.2.
+// common adds what every answer has: RFC 8555, Sections 6.1, 6.5, 7.1 and 7.2.
 func (r *request) common(resp *Response) {
 	h := resp.Header
 	nonce := HabitReplayNonce
@@ -360,12 +360,19 @@ func (r *request) common(resp *Response) {
 	if r.ca.on(HabitNoStore) {
 		h["Cache-Control"] = noStore
 	}
+	if r.ca.on(HabitCORS) {
+		h["Access-Control-Allow-Origin"], h["Access-Control-Expose-Headers"] = anyOrigin, exposedHeaders
+	}
 	if r.x.Endpoint != Directory && r.ca.on(HabitIndexLink) {
 		resp.link(r.base+r.ca.routes.path[Directory], "index")
 	}
 }
 
-var noStore = []string{"no-store"}
+var (
+	noStore        = []string{"no-store"}
+	anyOrigin      = []string{"*"}
+	exposedHeaders = []string{"Replay-Nonce, Location, Link, Retry-After"}
+)
 
 func (r *request) nonce() string {
 	nonce := r.ca.nonces.Issue(r.now)

@@ -53,7 +53,7 @@ type orderJSON struct {
 
 func (r *request) orderResponse(status int, o *order) *Response {
 	state, problem, cert := r.ca.settleOrder(r.x, r.now, o)
-	out := orderJSON{Status: state, Identifiers: o.identifiers, Profile: o.profile, Error: problem,
+	out := orderJSON{Status: state, Identifiers: o.identifiers, Profile: r.shownProfile(o), Error: problem,
 		NotBefore: optional(o.notBefore), NotAfter: optional(o.notAfter), Finalize: r.url(Finalize, o.id)}
 	if r.ca.on(HabitExpires) {
 		out.Expires = optional(o.expires)
@@ -73,6 +73,18 @@ func (r *request) orderResponse(status int, o *order) *Response {
 		resp.retryAfter(r.policy.PollRetryAfter)
 	}
 	return resp
+}
+
+// shownProfile is the profile that an order has, as far as the directory names
+// it: draft-ietf-acme-profiles, Section 4.
+func (r *request) shownProfile(o *order) string {
+	if o.profile != "" || r.policy.HideProfiles || !r.ca.on(HabitShowProfile) {
+		return o.profile
+	}
+	if _, listed := r.policy.Profiles[r.policy.DefaultProfile]; !listed {
+		return ""
+	}
+	return r.policy.DefaultProfile
 }
 
 // optional is nil for no time; times are shown in UTC and whole seconds.
@@ -238,7 +250,7 @@ func (r *request) place(o *order) {
 		}
 	}
 	a.mu.Lock()
-	o.id = r.ca.books.id(orderIDs)
+	o.id = r.newID(orderIDs)
 	a.orders = append(a.orders, o)
 	for _, z := range o.authzs {
 		z.orders++

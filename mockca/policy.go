@@ -85,6 +85,7 @@ type Policy struct {
 	AnswerAgain         bool          // a challenge that could not be looked at (connection, dns, tls) can be answered again
 	PEMChainType        string        // Content-Type of certificates; default application/pem-certificate-chain
 	NoCRL, NoOCSP       bool          // certificates don't point at one
+	UnguessableURLs     bool          // objects are not simply numbered
 
 	RateLimits []RateLimit
 }

@@ -73,6 +73,9 @@ func (ca *CA) beginValidation(r *request, z *authz, c *challenge) {
 			if ca.ctx.Err() != nil {
 				return
 			}
+			if knobs.Verdict != nil {
+				why = knobs.Verdict(v, why)
+			}
 			if why == nil && attempt < knobs.ValidationTimes {
 				continue // looks once more, as several vantage points would
 			}

@@ -71,7 +71,7 @@ type lookout struct {
 
 func (l *lookout) config(p *Policy) validate.Config {
 	c := validate.Config{HTTPPort: l.how.HTTPPort, HTTPSPort: l.how.HTTPSPort, TLSPort: l.how.TLSPort, DNS: l.how.DNS, Dial: l.how.Dial,
-		Quorum: l.how.Quorum, CAAIdentities: p.CAAIdentities, Mismatch: p.MismatchType, Timeout: l.how.Timeout, DialTimeout: l.how.DialTimeout,
+		Quorum: l.how.Quorum, CAAIdentities: p.CAAIdentities, Mismatch: p.MismatchType, ShowBodies: !l.ca.on(HabitDiscretion), Timeout: l.how.Timeout, DialTimeout: l.how.DialTimeout,
 		UserAgent: "mockca", Clock: l.ca.clock, Logger: l.ca.log}
 	for _, at := range l.how.Perspectives {
 		see := validate.Perspective{Name: at.Name, DNS: at.DNS, Dial: at.Dial}

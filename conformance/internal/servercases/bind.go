@@ -16,6 +16,7 @@ func Cases(env *Env) []suite.Case {
 			Does:         c.does,
 			Expects:      c.expects,
 			Cost:         suite.Cost{Accounts: c.cost.accounts, Orders: c.cost.orders, FailedValidations: c.cost.failures},
+			Alone:        c.alone,
 			Run:          func(t *suite.T) { c.judge(t, env) },
 		})
 	}

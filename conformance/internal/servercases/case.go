@@ -23,6 +23,7 @@ type spec struct {
 	expects      string
 	needs        []need
 	cost         cost
+	alone        bool // it changes the server for all
 	run          func(*scene)
 }
 

@@ -141,10 +141,11 @@ func (s *scene) freshNonce() string {
 	return nonce
 }
 
-// forge makes another nonce of the same form.
+// forge makes another nonce of the same form. The last character stays: it may
+// stand for fewer than six bits.
 func forge(nonce string) string {
 	forged := []byte(nonce)
-	for i := range forged {
+	for i := range max(len(forged)-1, 0) {
 		switch c := forged[i]; {
 		case c >= 'a' && c < 'z', c >= 'A' && c < 'Z', c >= '0' && c < '9':
 			forged[i] = c + 1

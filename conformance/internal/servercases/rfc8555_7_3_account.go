@@ -104,7 +104,7 @@ func accountCases() []spec {
 			requirements: []string{"RFC8555-7.3.3-01", "RFC8555-7.3.3-02", "RFC8555-7.3.3-03", "RFC8555-7.3.3-04"},
 			does:         "Changes the terms, and sends newOrder.",
 			expects:      "403 userActionRequired with a link to the terms and an instance.",
-			needs:        []need{needsTerms}, cost: cost{accounts: 1},
+			needs:        []need{needsTerms}, cost: cost{accounts: 1}, alone: true,
 			run: func(s *scene) {
 				a := s.ownAccount()
 				s.env.Terms()

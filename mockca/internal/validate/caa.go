@@ -116,9 +116,14 @@ func (l *look) excludes(value string, r CAARequest) string {
 	if uris := values(parameters, "accounturi"); len(uris) > 1 || len(uris) == 1 && uris[0] != r.AccountURL {
 		return "accounturi is not this account's"
 	}
-	if methods := values(parameters, "validationmethods"); len(methods) > 1 ||
-		len(methods) == 1 && !slices.Contains(strings.Split(methods[0], ","), r.Method) {
-		return "validationmethods does not have " + r.Method
+	for i, value := range values(parameters, "validationmethods") {
+		methods := strings.Split(value, ",")
+		switch {
+		case i > 0 || value != "" && slices.ContainsFunc(methods, func(m string) bool { return !ldh(m) }):
+			return "validationmethods can't be read"
+		case !slices.Contains(methods, r.Method):
+			return "validationmethods does not have " + r.Method
+		}
 	}
 	return ""
 }

@@ -70,8 +70,12 @@ func (l *look) compare(at *url.URL, f fetched) *Problem {
 	if len(f.body) < l.bodyLimit() && subtle.ConstantTimeCompare([]byte(got), []byte(l.req.KeyAuthorization)) == 1 {
 		return nil
 	}
-	return problem(l.c.Mismatch, "%s: The key authorization file from the server did not match this challenge. Expected %q (got %q)",
-		f.from, l.req.KeyAuthorization, got[:min(len(got), 200)])
+	what := fmt.Sprintf("%d other octets", len(got))
+	if l.c.ShowBodies {
+		what = strconv.Quote(got[:min(len(got), 200)])
+	}
+	return problem(l.c.Mismatch, "%s: The key authorization file from the server did not match this challenge. Expected %q (got %s)",
+		f.from, l.req.KeyAuthorization, what)
 }
 
 // bodyLimit is one more than a response may have.

@@ -33,7 +33,7 @@ func TestHTTP01ComparesTheKeyAuthorization(t *testing.T) {
 		"whitespace at the end":     {body(200, keyAuth+" \t\r\n\n"), "", ""},
 		"whitespace at the start":   {body(200, " "+keyAuth), "incorrectResponse", "did not match"},
 		"another":                   {body(200, token+".other"), "incorrectResponse", `Expected "` + keyAuth},
-		"empty":                     {body(200, ""), "incorrectResponse", `got ""`},
+		"empty":                     {body(200, ""), "incorrectResponse", "got 0 other octets"},
 		"more after it":             {body(200, keyAuth+"x"), "incorrectResponse", "did not match"},
 		"too much whitespace":       {body(200, keyAuth+strings.Repeat(" ", 1000)), "incorrectResponse", "did not match"},
 		"not found":                 {body(404, keyAuth), "incorrectResponse", "192.0.2.1: Invalid response from http://a.example:5002/.well-known/acme-challenge/" + token + ": 404"},

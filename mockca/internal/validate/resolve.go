@@ -48,9 +48,9 @@ func (e everywhere) Exchange(_ context.Context, q *dns.Msg) (*dns.Msg, error) {
 	return m, nil
 }
 
-// NewDNS asks the resolver at address, "host:port" or a host at port 53: twice
-// over UDP, then over TCP, and over TCP at once when an answer was cut. A nil
-// dial is net.Dialer's.
+// NewDNS asks the resolver at address, "host:port" or a host at port 53: over
+// TCP, as RFC 8555, Section 11.2, advises, and then twice over UDP. A nil dial is
+// net.Dialer's.
 func NewDNS(address string, dial Dialer) Exchanger {
 	if _, _, err := net.SplitHostPort(address); err != nil {
 		address = net.JoinHostPort(strings.Trim(address, "[]"), "53")
@@ -71,10 +71,10 @@ func (n *network) Exchange(ctx context.Context, q *dns.Msg) (*dns.Msg, error) {
 	for _, try := range []struct {
 		network string
 		timeout time.Duration
-	}{{"udp", 1500 * time.Millisecond}, {"udp", 3 * time.Second}, {"tcp", 10 * time.Second}} {
+	}{{"tcp", 5 * time.Second}, {"udp", 1500 * time.Millisecond}, {"udp", 3 * time.Second}} {
 		m, err := n.once(ctx, try.network, try.timeout, q)
-		if err == nil && m.Truncated && try.network == "udp" {
-			m, err = n.once(ctx, "tcp", 10*time.Second, q)
+		if err == nil && m.Truncated {
+			err = errors.New("the answer was cut off, and TCP gave none")
 		}
 		if err == nil {
 			return m, nil

@@ -68,6 +68,9 @@ type Config struct {
 
 	// CAAIdentities are the issuer domain names that CAA may name.
 	CAAIdentities []string
+	// ShowBodies repeats in problems what HTTP servers said, as Boulder does
+	// and RFC 8555, Section 10.4, advises against.
+	ShowBodies bool
 	// Mismatch is the problem type of an answer that is not the expected one:
 	// default "incorrectResponse"; Boulder says "unauthorized".
 	Mismatch string
