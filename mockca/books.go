@@ -188,6 +188,12 @@ func (i *index[K, V]) values() []V {
 	return all
 }
 
+func (i *index[K, V]) size() int {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	return len(i.m)
+}
+
 func (i *index[K, V]) clear() {
 	i.mu.Lock()
 	defer i.mu.Unlock()

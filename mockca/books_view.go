@@ -85,6 +85,15 @@ type IssuedCertificate struct {
 // Leaf parses the certificate.
 func (c IssuedCertificate) Leaf() (*x509.Certificate, error) { return x509.ParseCertificate(c.DER) }
 
+// Totals are how many objects are kept.
+type Totals struct{ Accounts, Orders, Authorizations, Certificates int }
+
+// Totals counts the objects.
+func (ca *CA) Totals() Totals {
+	b := &ca.books
+	return Totals{b.accounts.size(), b.orders.size(), b.authzs.size(), b.certs.size()}
+}
+
 // Accounts lists all accounts, in the order in which they were made.
 func (ca *CA) Accounts() []Account {
 	return listed(&ca.books.accounts, func(a *account) (uint64, Account) { return a.id, ca.viewAccount(ca.base, a) })

@@ -22,33 +22,42 @@ func (t *Transcript) WriteMermaid(w io.Writer) error {
 // WriteMermaidOrder draws what belongs to one order: its own exchanges, those of
 // its authorizations, challenges and certificate, and what the CA did to them.
 func (t *Transcript) WriteMermaidOrder(w io.Writer, order string) error {
-	exchanges, changes := ofOrder(t.Exchanges(), t.Changes(), order)
+	exchanges, changes := t.OfOrder(order)
 	return writeMermaid(w, exchanges, changes)
 }
 
-// ofOrder picks out what belongs to an order. Answers lead from the order to its
-// other objects, so one pass in order of time finds them all.
+// OfOrder picks out what belongs to an order, by its URL or the path of that:
+// its own exchanges, those of its authorizations, challenges and certificate,
+// and what the CA did to them.
+func (t *Transcript) OfOrder(order string) ([]*Exchange, []Change) {
+	return ofOrder(t.Exchanges(), t.Changes(), order)
+}
+
+// ofOrder goes by paths, as a CA may be reached by several names. Answers lead
+// from the order to its other objects, so one pass in order of time finds them
+// all.
 func ofOrder(exchanges []*Exchange, changes []Change, order string) ([]*Exchange, []Change) {
+	order = path(order)
 	mine := map[string]bool{order: true}
 	var list []*Exchange
 	for _, x := range byNumber(exchanges) {
-		created := x.ResponseHeader.Get("Location") == order || slices.ContainsFunc(x.Changes, func(c Change) bool { return c.URL == order })
-		if !created && !mine[x.Object] && !mine[x.URL] {
+		created := path(x.ResponseHeader.Get("Location")) == order || slices.ContainsFunc(x.Changes, func(c Change) bool { return path(c.URL) == order })
+		if !created && !mine[path(x.Object)] && !mine[path(x.URL)] {
 			continue
 		}
 		list = append(list, x)
 		for _, u := range urlsIn(x.JSON()) {
-			mine[u] = true
+			mine[path(u)] = true
 		}
 		if x.Endpoint == NewOrder {
 			for _, c := range x.Changes {
-				mine[c.URL] = c.Kind != "account"
+				mine[path(c.URL)] = c.Kind != "account"
 			}
 		}
 	}
 	var kept []Change
 	for _, c := range changes {
-		if mine[c.URL] {
+		if mine[path(c.URL)] {
 			kept = append(kept, c)
 		}
 	}

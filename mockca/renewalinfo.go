@@ -33,6 +33,23 @@ func (ca *CA) SetRenewalInfo(serial string, answer *RenewalAnswer) error {
 	return nil
 }
 
+// RenewalInfo is what the CA says about a certificate's renewal, as it decides
+// itself or has been told.
+func (ca *CA) RenewalInfo(serial string) (answer RenewalAnswer, byHand, ok bool) {
+	c := ca.books.bySerialHex(strings.ToLower(serial))
+	if c == nil {
+		return RenewalAnswer{}, false, false
+	}
+	c.mu.Lock()
+	set, revoked := c.renewal, c.revoked
+	c.mu.Unlock()
+	if set != nil {
+		return *set, true, true
+	}
+	answer.Start, answer.End = c.window(revoked)
+	return answer, false, true
+}
+
 type renewalJSON struct {
 	Window struct {
 		Start time.Time `json:"start"`

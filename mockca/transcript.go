@@ -36,7 +36,8 @@ type Transcript struct {
 	size      int // of their bodies
 	changes   []Change
 	changed0  int
-	listeners map[*subscription]struct{}
+	listeners map[*subscription[*Exchange]]struct{}
+	watchers  map[*subscription[Change]]struct{}
 	closed    bool
 }
 
@@ -82,11 +83,14 @@ func (t *Transcript) add(x *Exchange) {
 func (x *Exchange) weight() int { return len(x.RequestBody) + len(x.ResponseBody) + 1024 }
 
 func (t *Transcript) changed(c Change) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for s := range t.watchers {
+		s.put(c)
+	}
 	if t.off {
 		return
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.changes = append(t.changes, c)
 	if len(t.changes)-t.changed0 > t.limit {
 		t.changed0++
@@ -195,15 +199,15 @@ func shown(body []byte) (asJSON json.RawMessage, raw []byte) {
 	return nil, body
 }
 
-type subscription struct {
+type subscription[T any] struct {
 	mu      sync.Mutex
-	waiting []*Exchange
+	waiting []T
 	more    chan struct{}
 }
 
-func (s *subscription) put(x *Exchange) {
+func (s *subscription[T]) put(v T) {
 	s.mu.Lock()
-	s.waiting = append(s.waiting, x)
+	s.waiting = append(s.waiting, v)
 	if len(s.waiting) > 100_000 { // nobody reads
 		s.waiting = slices.Clone(s.waiting[50_000:])
 	}
@@ -218,29 +222,41 @@ func (s *subscription) put(x *Exchange) {
 // closes; then the channel is closed. Who does not read holds nobody up, and
 // loses the oldest after 100,000.
 func (t *Transcript) Subscribe(ctx context.Context) <-chan *Exchange {
-	s := &subscription{more: make(chan struct{}, 1)}
-	out := make(chan *Exchange)
+	return subscribe(ctx, t, &t.listeners)
+}
+
+// SubscribeChanges is Subscribe for what happens to objects, by exchanges or by
+// itself.
+func (t *Transcript) SubscribeChanges(ctx context.Context) <-chan Change {
+	return subscribe(ctx, t, &t.watchers)
+}
+
+func subscribe[T any](ctx context.Context, t *Transcript, all *map[*subscription[T]]struct{}) <-chan T {
+	s := &subscription[T]{more: make(chan struct{}, 1)}
+	out := make(chan T)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
 		close(out)
 		return out
 	}
-	if t.listeners == nil {
-		t.listeners = make(map[*subscription]struct{})
+	if *all == nil {
+		*all = make(map[*subscription[T]]struct{})
 	}
-	t.listeners[s] = struct{}{}
-	go t.feed(ctx, s, out)
+	(*all)[s] = struct{}{}
+	go func() {
+		defer close(out)
+		defer func() {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			delete(*all, s)
+		}()
+		s.feed(ctx, out)
+	}()
 	return out
 }
 
-func (t *Transcript) feed(ctx context.Context, s *subscription, out chan<- *Exchange) {
-	defer close(out)
-	defer func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		delete(t.listeners, s)
-	}()
+func (s *subscription[T]) feed(ctx context.Context, out chan<- T) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -250,9 +266,9 @@ func (t *Transcript) feed(ctx context.Context, s *subscription, out chan<- *Exch
 			batch := s.waiting
 			s.waiting = nil
 			s.mu.Unlock()
-			for _, x := range batch {
+			for _, v := range batch {
 				select {
-				case out <- x:
+				case out <- v:
 				case <-ctx.Done():
 					return
 				}
@@ -275,7 +291,10 @@ func (t *Transcript) close() {
 	for s := range t.listeners {
 		close(s.more)
 	}
-	t.listeners = nil
+	for s := range t.watchers {
+		close(s.more)
+	}
+	t.listeners, t.watchers = nil, nil
 }
 
 func (x *Exchange) logAttrs() []slog.Attr {

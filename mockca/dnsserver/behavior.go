@@ -2,6 +2,7 @@ package dnsserver
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/miekg/dns"
@@ -35,6 +36,17 @@ func (s *Server) ClearBehavior(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.behaviors, dns.CanonicalName(name))
+}
+
+// Behaviors are those that are set, by name without the last dot.
+func (s *Server) Behaviors() map[string]Behavior {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	all := make(map[string]Behavior, len(s.behaviors))
+	for name, b := range s.behaviors {
+		all[strings.TrimSuffix(name, ".")] = b
+	}
+	return all
 }
 
 func (s *Server) behavior(q dns.Question) Behavior {

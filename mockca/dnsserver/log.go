@@ -56,9 +56,19 @@ func (s *Server) Queries(names ...string) []Query {
 	return list
 }
 
-// ClearQueries forgets them.
-func (s *Server) ClearQueries() {
+// ClearQueries forgets them, or those among them about the given names.
+func (s *Server) ClearQueries(names ...string) {
+	about := s.Queries(names...)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.queries, s.oldest = nil, 0
+	if len(names) == 0 {
+		s.queries, s.oldest = nil, 0
+		return
+	}
+	gone := make(map[string]bool)
+	for _, q := range about {
+		gone[q.Name] = true
+	}
+	left := slices.Concat(s.queries[s.oldest:], s.queries[:s.oldest])
+	s.queries, s.oldest = slices.DeleteFunc(left, func(q Query) bool { return gone[q.Name] }), 0
 }
