@@ -11,11 +11,13 @@ import (
 // Fault describes a fault of the catalogue.
 type Fault struct {
 	Name         string   `json:"name"`
+	Group        string   `json:"group"`
 	Params       string   `json:"params,omitempty"` // what may follow after a colon, with its default
 	Doc          string   `json:"doc"`              // what it does
 	Duty         string   `json:"duty"`             // what a correct client does about it
 	Requirements []string `json:"requirements"`     // that it probes
 	Endpoints    []string `json:"endpoints"`        // where it acts unless a rule says otherwise; none: everywhere
+	Times        int      `json:"times"`            // how often it happens unless a rule says otherwise; 0: without limit
 }
 
 // Rule says which fault happens when, and how often.
@@ -115,7 +117,8 @@ func (s *Server) faultRoutes() []route {
 func (s *Server) faults(*http.Request, none) ([]Fault, error) {
 	list := []Fault{}
 	for _, f := range mockca.Faults() {
-		list = append(list, Fault{Name: f.Name, Params: f.Params, Doc: f.Doc, Duty: f.Duty, Requirements: texts(f.Requirements), Endpoints: texts(f.Endpoints)})
+		list = append(list, Fault{Name: f.Name, Group: f.Group, Params: f.Params, Doc: f.Doc, Duty: f.Duty,
+			Requirements: texts(f.Requirements), Endpoints: texts(f.Endpoints), Times: f.Times})
 	}
 	return list, nil
 }

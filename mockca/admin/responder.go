@@ -12,6 +12,8 @@ import (
 	"encoding/asn1"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -172,7 +174,7 @@ func (r *Responder) listen(list *[]func(), addr string, config func() (*tls.Conf
 		}
 		l = tls.NewListener(l, c)
 	}
-	server := &http.Server{Handler: h, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}}
+	server := &http.Server{Handler: h, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
 	server.SetKeepAlivesEnabled(false)
 	go func() { _ = server.Serve(l) }() // until it is closed
 	*list = append(*list, func() { _ = server.Shutdown(context.Background()) })
