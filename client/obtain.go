@@ -267,17 +267,18 @@ func (is *issuance) round(ctx context.Context) (cert *Certificate, failed []Fail
 		return nil, nil, fmt.Errorf("order %s is being worked on by another Obtain of this account", o.URL)
 	}
 	defer is.a.release(o.URL)
+	s := &solving{is: is, order: o}
+	defer s.end(ctx)
 	if !resumed {
 		if o.Status == StatusProcessing || o.Status == StatusValid {
 			return nil, nil, wrapf(ErrRefused, "the CA gave a new order that is %s already: %s", o.Status, o.URL)
 		}
 		is.pending.OrderURL, is.pending.Finalizing = o.URL, false
 		if err := is.keep(ctx); err != nil {
+			s.abandon(ctx, err) // nobody could resume it
 			return nil, nil, err
 		}
 	}
-	s := &solving{is: is, order: o}
-	defer s.end(ctx)
 	if o.Status == StatusPending || o.Status == StatusInvalid {
 		if failed, err = s.validate(ctx); err != nil || len(failed) > 0 {
 			s.abandon(ctx, err)

@@ -261,6 +261,13 @@ func TestFailedIssuanceDeactivatesWhatIsPending(t *testing.T) {
 	_, err := a.Obtain(t.Context(), (&paper{err: errors.New("no")}).request(t, "a.example", "b.example"))
 	require.Error(t, err)
 	require.Len(t, deactivated, 2)
+
+	r := new(paper).request(t, "a.example", "b.example", "c.example")
+	full := errors.New("no space left on device")
+	r.OnPending = func(context.Context, Pending) error { return full }
+	_, err = a.Obtain(t.Context(), r)
+	require.ErrorIs(t, err, full)
+	require.Len(t, deactivated, 5, "an order that could not be kept is given up")
 }
 
 func TestResumeOfAnOrderThatIsGone(t *testing.T) {
