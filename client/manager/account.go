@@ -194,6 +194,21 @@ func (m *Manager) changeContact(ctx context.Context, a *client.Account) {
 	m.rememberAccount(ctx, a)
 }
 
+// agreeAgain agrees to terms of service that have changed, if that is what err is
+// about (RFC 8555, Section 7.3.3).
+func (m *Manager) agreeAgain(ctx context.Context, a *client.Account, err error) bool {
+	p, ok := errors.AsType[*client.Problem](err)
+	if !ok || !errors.Is(p, client.ErrUserActionRequired) || p.TermsOfService == "" {
+		return false
+	}
+	m.log.Warn("acme: the CA's terms of service have changed; agreeing to them", "terms", p.TermsOfService)
+	if _, err := a.Update(ctx, client.AccountUpdate{AgreeTerms: true}); err != nil {
+		m.log.Warn("acme: the CA does not take the agreement", "err", err)
+		return false
+	}
+	return true
+}
+
 // accountTrouble explains an order that was refused because of the account.
 func (m *Manager) accountTrouble(ctx context.Context, err error) error {
 	o, ok := errors.AsType[*client.ObtainError](err)

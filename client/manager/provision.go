@@ -181,12 +181,15 @@ func (m *Manager) renew(ctx context.Context, why Status, how mode) (*x509.Certif
 		return nil, err
 	}
 	cert, err := m.obtain(ctx, account, why)
-	if errors.Is(err, client.ErrAccountDoesNotExist) { // the CA lost it: RFC 8555, Section 7.3.1
+	switch {
+	case errors.Is(err, client.ErrAccountDoesNotExist): // the CA lost it: RFC 8555, Section 7.3.1
 		m.log.Warn("acme: the CA doesn't know the account; registering its key again", "account", account.URL())
 		m.forgetAccount(ctx)
 		if account, err = m.account(ctx); err != nil {
 			return nil, err
 		}
+		cert, err = m.obtain(ctx, account, why)
+	case m.cfg.AgreeTerms && m.agreeAgain(ctx, account, err):
 		cert, err = m.obtain(ctx, account, why)
 	}
 	if err != nil {
