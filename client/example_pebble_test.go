@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log"
@@ -323,4 +324,41 @@ func ExampleAccount_Obtain_renew() {
 	}
 	fmt.Println(next.Leaf.DNSNames, len(next.Warnings))
 	// Output: [example.org] 0
+}
+
+// A process that dies in the middle of an issuance leaves what the next one
+// needs, the private key included.
+func ExampleAccount_Obtain_resume() {
+	ctx := context.Background()
+	ca := startCA(pebbleharness.Options{})
+	defer ca.Close()
+	acct := ca.account()
+	ids, err := client.ParseIdentifiers("example.org")
+	if err != nil {
+		log.Fatal(err)
+	}
+	var kept []byte // a file, in a real program, with mode 0600
+	r := client.Request{Identifiers: ids, Solvers: ca.solvers}
+	r.OnPending = func(_ context.Context, p client.Pending) error {
+		if p.Finalizing {
+			return errors.New("the power failed")
+		}
+		kept, err = json.Marshal(p)
+		return err
+	}
+	_, err = acct.Obtain(ctx, r)
+	fmt.Println("interrupted:", err != nil)
+
+	var pending client.Pending
+	if err := json.Unmarshal(kept, &pending); err != nil {
+		log.Fatal(err)
+	}
+	cert, err := acct.Obtain(ctx, client.Request{Identifiers: pending.Identifiers, Solvers: ca.solvers, Resume: &pending})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("the same order:", cert.OrderURL == pending.OrderURL)
+	// Output:
+	// interrupted: true
+	// the same order: true
 }

@@ -3,19 +3,16 @@ package client_test
 import (
 	"context"
 	"crypto/x509"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"log"
-	"os"
 	"time"
 
 	"github.com/acme-e2e/acme-e2e/challenge"
 	"github.com/acme-e2e/acme-e2e/client"
 )
 
-// The examples that name Let's Encrypt are compiled and not run; what they show
-// runs against Pebble in the tests of this package.
+// The example that names Let's Encrypt is compiled and not run; what it shows
+// runs against Pebble in the other files.
 
 func Example() {
 	ctx := context.Background()
@@ -44,54 +41,6 @@ func Example() {
 		log.Fatal(err)
 	}
 	fmt.Println(cert.Leaf.NotAfter)
-}
-
-func ExampleAccount_Obtain_resume() {
-	var acct *client.Account
-	var r client.Request
-	if data, err := os.ReadFile("pending.json"); err == nil { // an earlier run was interrupted
-		r.Resume = new(client.Pending)
-		if err := json.Unmarshal(data, r.Resume); err != nil {
-			log.Fatal(err)
-		}
-		r.Identifiers = r.Resume.Identifiers
-	}
-	r.OnPending = func(_ context.Context, p client.Pending) error {
-		data, err := json.Marshal(p)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile("pending.json", data, 0o600)
-	}
-	if _, err := acct.Obtain(context.Background(), r); err != nil {
-		log.Fatal(err)
-	}
-}
-
-func ExampleAccount_NewAuthorization() {
-	ctx := context.Background()
-	var acct *client.Account
-	id, err := client.DNS("example.org")
-	if err != nil {
-		log.Fatal(err)
-	}
-	z, err := acct.NewAuthorization(ctx, id)
-	if errors.Is(err, client.ErrNotOffered) {
-		fmt.Println("this CA authorizes with orders only")
-		return
-	}
-	fmt.Println(z.Status, err)
-}
-
-func ExampleAccount_Update_changedTerms() {
-	ctx := context.Background()
-	var acct *client.Account
-	_, err := acct.Read(ctx)
-	if p, ok := errors.AsType[*client.Problem](err); ok && errors.Is(p, client.ErrUserActionRequired) {
-		fmt.Println("read", p.TermsOfService, "and visit", p.Instance)
-		_, err = acct.Update(ctx, client.AccountUpdate{AgreeTerms: true})
-	}
-	fmt.Println(err)
 }
 
 func ExampleRateLimited() {
