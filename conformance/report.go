@@ -13,6 +13,7 @@ type Report struct {
 	Suite    Role          `json:"suite"`  // who was judged
 	Target   string        `json:"target"` // which one
 	Version  string        `json:"version,omitempty"`
+	Command  string        `json:"command,omitempty"` // shows a case again, once {case} is replaced by its id
 	Start    time.Time     `json:"start"`
 	Duration time.Duration `json:"duration_ns"`
 	Seed     uint64        `json:"seed"`

@@ -68,7 +68,7 @@ var verdictStyles = map[string]style{"pass": green, "fail": red, "warn": yellow,
 // about what is not as expected, which has then been said.
 func showReport(tty *terminal, report *conformance.Report, files []reportFile) error {
 	for _, f := range files {
-		if err := writeReport(report, f); err != nil {
+		if err := writeFile(f.path, func(w io.Writer) error { return f.write(report, w) }); err != nil {
 			return environmentError(fmt.Errorf("writing the report: %w", err), "the run itself is finished")
 		}
 	}
@@ -85,12 +85,12 @@ func showReport(tty *terminal, report *conformance.Report, files []reportFile) e
 	return nil
 }
 
-func writeReport(report *conformance.Report, f reportFile) error {
-	file, err := os.Create(f.path)
+func writeFile(path string, write func(io.Writer) error) error {
+	file, err := os.Create(path)
 	if err != nil {
 		return err
 	}
-	err = f.write(report, file)
+	err = write(file)
 	if closeErr := file.Close(); err == nil {
 		err = closeErr
 	}

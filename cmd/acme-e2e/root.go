@@ -47,6 +47,7 @@ Exit codes:
 		newRunCommand(tty),
 		newTestServerCommand(tty),
 		newTestClientCommand(tty),
+		newCompareCommand(tty),
 		newListCommand(tty),
 		newExplainCommand(tty),
 		newProvisionCommand(tty),

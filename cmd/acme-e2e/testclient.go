@@ -91,7 +91,7 @@ func testClient(cmd *cobra.Command, tty *terminal, f testClientFlags, args []str
 	if err != nil {
 		return configError(err, "take them out of the file, or see 'acme-e2e list scenarios'")
 	}
-	report.Version = version()
+	report.Version, report.Command = version(), again(cmd, "--scenario {case}", args)
 	return showReport(tty, report, outputs)
 }
 

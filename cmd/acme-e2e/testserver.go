@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -12,12 +10,11 @@ import (
 
 	"github.com/acme-e2e/acme-e2e/client"
 	"github.com/acme-e2e/acme-e2e/conformance"
-	"github.com/acme-e2e/acme-e2e/pebbleharness"
 )
 
 type testServerFlags struct {
 	directory, caBundle string
-	pebble              bool
+	pebble, mockca      bool
 
 	domain                     string
 	httpAddr, tlsAddr, dnsAddr string
@@ -56,6 +53,7 @@ inconclusive, the surroundings failed. The exit code is 1 exactly when something
 not as expected: a case failed (with --strict: or warned) that --expect does not
 list, or one that it lists passes.`,
 		Example: `  acme-e2e test-server --pebble
+  acme-e2e test-server --mockca
   acme-e2e test-server --directory https://ca.example/dir --ca-bundle ca.pem --http-addr :80
   acme-e2e test-server --pebble rfc8555/7.3.5 rfc9773
   acme-e2e test-server --pebble --report html=report.html,junit=junit.xml`,
@@ -65,6 +63,7 @@ list, or one that it lists passes.`,
 	flags.StringVar(&f.directory, "directory", "", "the `URL` of the server's directory")
 	flags.StringVar(&f.caBundle, "ca-bundle", "", "PEM `file` of what to trust to reach the server (default: the system's roots)")
 	flags.BoolVar(&f.pebble, "pebble", false, "judge the embedded Pebble")
+	flags.BoolVar(&f.mockca, "mockca", false, "judge the embedded mockca, with all that it offers")
 	flags.StringVar(&f.domain, "domain", "conformance.test", "the `name` below which all names of the run lie")
 	flags.StringVar(&f.httpAddr, "http-addr", "", "answer http-01 on this `host:port`, where the server looks")
 	flags.StringVar(&f.tlsAddr, "tls-addr", "", "answer tls-alpn-01 on this `host:port`")
@@ -114,10 +113,13 @@ func testServer(cmd *cobra.Command, tty *terminal, f testServerFlags, selectors 
 	if err != nil {
 		return configError(err, "take them out of the file, or see 'acme-e2e list cases'")
 	}
-	if f.pebble {
+	switch {
+	case f.pebble:
 		report.Target = pebbleVersion() + ", embedded"
+	case f.mockca:
+		report.Target = "mockca, embedded"
 	}
-	report.Version = version()
+	report.Version, report.Command = version(), again(cmd, "{case}", nil)
 	return showReport(tty, report, outputs)
 }
 
@@ -136,11 +138,17 @@ func (f *testServerFlags) plan(cmd *cobra.Command, selectors []string) (plan con
 func (f *testServerFlags) target(cmd *cobra.Command) (target conformance.Target, stop func(), err error) {
 	ctx := cmd.Context()
 	stop = func() {}
-	if f.pebble == (f.directory != "") {
-		return target, stop, usageError(cmd, errors.New("either --directory or --pebble says which server to judge"))
+	given := 0
+	for _, is := range []bool{f.directory != "", f.pebble, f.mockca} {
+		if is {
+			given++
+		}
 	}
-	if f.pebble {
-		return embeddedPebble(ctx, f)
+	if given != 1 {
+		return target, stop, usageError(cmd, errors.New("one of --directory, --pebble and --mockca says which server to judge"))
+	}
+	if f.pebble || f.mockca {
+		return f.embedded(ctx)
 	}
 	target = conformance.Target{
 		DirectoryURL: f.directory, Domain: f.domain, ResolvesHere: f.resolvesHere,
@@ -180,27 +188,4 @@ func (f *testServerFlags) target(cmd *cobra.Command) (target conformance.Target,
 		target.Responder, stop = r, r.Close
 	}
 	return target, stop, nil
-}
-
-// embeddedPebble starts Pebble so that it validates at the suite's responder.
-func embeddedPebble(ctx context.Context, f *testServerFlags) (target conformance.Target, stop func(), err error) {
-	r, err := conformance.StartResponder(ctx, conformance.ResponderOptions{HTTPAddr: "127.0.0.1:0", TLSAddr: "127.0.0.1:0", DNSAddr: "127.0.0.1:0"})
-	if err != nil {
-		return target, func() {}, environmentError(err, "test-server needs free ports on 127.0.0.1")
-	}
-	h, err := pebbleharness.Start(ctx, pebbleharness.Options{HTTPPort: r.HTTPPort(), TLSPort: r.TLSPort(), Resolver: r.DNSAddr()})
-	if err != nil {
-		r.Close()
-		return target, func() {}, environmentError(fmt.Errorf("starting Pebble: %w", err), "test-server needs free ports on 127.0.0.1")
-	}
-	return conformance.Target{
-		DirectoryURL: h.DirectoryURL(), RootCAs: poolOf(h.RootPEM()), Domain: f.domain,
-		Responder: r, ResolvesHere: true, Addresses: []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})},
-	}, func() { h.Close(); r.Close() }, nil
-}
-
-func poolOf(pem []byte) *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(pem)
-	return pool
 }
