@@ -195,7 +195,7 @@ func (a *Account) post(ctx context.Context, q *call) (*answer, error) {
 
 // Read returns the account as the CA has it.
 func (a *Account) Read(ctx context.Context) (*AccountInfo, error) { // RFC 8555, Section 7.3.2, by POST-as-GET
-	return a.account(ctx, "reading account", nil)
+	return a.account(ctx, "reading account", nil, 0)
 }
 
 // AccountUpdate says what to change.
@@ -222,22 +222,22 @@ func (a *Account) Update(ctx context.Context, u AccountUpdate) (*AccountInfo, er
 	if err != nil {
 		return nil, err
 	}
-	return a.account(ctx, "updating account", payload)
+	return a.account(ctx, "updating account", payload, 0)
 }
 
 // Deactivate ends the account for good (RFC 8555, Section 7.3.6). One that is
 // deactivated already is no error.
 func (a *Account) Deactivate(ctx context.Context) error {
-	_, err := a.account(ctx, "deactivating account", []byte(`{"status":"deactivated"}`))
+	_, err := a.account(ctx, "deactivating account", []byte(`{"status":"deactivated"}`), 0)
 	if e, ok := errors.AsType[*Error](err); ok && e.Attempts > 1 && errors.Is(err, ErrUnauthorized) {
 		return nil // an earlier attempt, whose answer was lost, did it
 	}
 	return err
 }
 
-func (a *Account) account(ctx context.Context, step string, payload []byte) (*AccountInfo, error) {
+func (a *Account) account(ctx context.Context, step string, payload []byte, attempts int) (*AccountInfo, error) {
 	var w wireAccount
-	_, err := a.post(ctx, &call{step: step, url: a.url, payload: payload, limit: maxSmall,
+	_, err := a.post(ctx, &call{step: step, url: a.url, payload: payload, limit: maxSmall, attempts: attempts,
 		decode: func(ans *answer) error { return ans.object(&w) }})
 	if err != nil {
 		return nil, err
@@ -270,7 +270,7 @@ func (a *Account) Orders(ctx context.Context) iter.Seq2[string, error] {
 				return
 			}
 			seen[page] = struct{}{}
-			urls, next, err := a.ordersPage(ctx, page)
+			urls, next, err := a.ordersPage(ctx, page, 0)
 			if err != nil {
 				yield("", err)
 				return
@@ -285,11 +285,11 @@ func (a *Account) Orders(ctx context.Context) iter.Seq2[string, error] {
 	}
 }
 
-func (a *Account) ordersPage(ctx context.Context, page string) (urls []string, next string, err error) {
+func (a *Account) ordersPage(ctx context.Context, page string, attempts int) (urls []string, next string, err error) {
 	var w struct {
 		Orders []string `json:"orders"`
 	}
-	ans, err := a.post(ctx, &call{step: "listing orders", url: page, decode: func(ans *answer) error { return ans.object(&w) }})
+	ans, err := a.post(ctx, &call{step: "listing orders", url: page, attempts: attempts, decode: func(ans *answer) error { return ans.object(&w) }})
 	if err != nil {
 		return nil, "", err
 	}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -124,7 +125,7 @@ func (s *solving) diagnose(ctx context.Context) ([]Failure, error) {
 	if len(failed) > 0 {
 		return failed, nil
 	}
-	return perNameOrder(s.order), orderError(s.order)
+	return perNameOrder(s.order), s.is.orderError(s.order)
 }
 
 func perNameOrder(o *Order) []Failure {
@@ -134,13 +135,18 @@ func perNameOrder(o *Order) []Failure {
 	return perName(o.Error)
 }
 
+const errExpired = textError("the order has expired")
+
 // orderError is the error of an order that became invalid.
-func orderError(o *Order) error {
+func (is *issuance) orderError(o *Order) error {
 	e := &Error{Step: "processing order", Identifier: joinIdentifiers(o.Identifiers), Method: "POST", URL: o.URL}
 	if o.Error != nil {
 		e.Err = o.Error
 	} else {
 		e.Err = wrapf(ErrServerInternal, "the order is invalid; the CA gave no reason")
+	}
+	if !o.Expires.IsZero() && !is.c.clock.Now().Before(o.Expires) {
+		e.Err = fmt.Errorf("%w: %w", errExpired, e.Err)
 	}
 	return e
 }

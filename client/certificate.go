@@ -40,7 +40,7 @@ func (a *Account) Certificate(ctx context.Context, url string) (*CertificateChai
 func (a *Account) download(ctx context.Context, url string, ids []Identifier) (*CertificateChain, error) {
 	var chain *CertificateChain
 	_, err := a.post(ctx, &call{
-		step: "downloading certificate", ids: ids, url: url, accept: pemChain, limit: maxChainBytes,
+		step: "downloading certificate", ids: ids, url: url, accept: pemChain, limit: maxChainBytes, early: true,
 		decode: func(ans *answer) error {
 			certs, err := parseChain(ans.body, &a.c.issuers)
 			if err != nil {

@@ -150,8 +150,8 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 		MaxIdleConnsPerHost:    16,
 		IdleConnTimeout:        90 * time.Second,
 		TLSHandshakeTimeout:    10 * time.Second,
-		MaxResponseHeaderBytes: 64 << 10,
-		DisableCompression:     true, // the answers are small, and a compressed one can be a bomb
+		MaxResponseHeaderBytes: 256 << 10, // room for a thousand links
+		DisableCompression:     true,      // the answers are small, and a compressed one can be a bomb
 	}
 }
 

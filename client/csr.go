@@ -10,11 +10,15 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 )
 
 // Certificate requests: RFC 8555, Section 7.4; must-staple: RFC 7633.
 
-var oidTLSFeature = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 24}
+var (
+	oidTLSFeature = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 24}       // RFC 7633
+	oidSCTList    = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 11129, 2, 4, 2} // RFC 6962, Section 3.3
+)
 
 // NewCSR makes a certificate request (DER) for exactly the given identifiers,
 // all in subjectAltName. mustStaple asks for the TLS feature status_request.
@@ -84,12 +88,8 @@ func containsIdentifier(ids []Identifier, id Identifier) bool {
 	return false
 }
 
-// hasMustStaple reports whether a certificate demands OCSP stapling.
-func hasMustStaple(c *x509.Certificate) bool {
-	for _, e := range c.Extensions {
-		if e.Id.Equal(oidTLSFeature) {
-			return true
-		}
-	}
-	return false
+// hasExtension reports whether a certificate has an extension, whatever its
+// value.
+func hasExtension(c *x509.Certificate, id asn1.ObjectIdentifier) bool {
+	return slices.ContainsFunc(c.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(id) })
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -43,7 +44,10 @@ var (
 	endpointRenewalInfo = &endpoint{"renewalInfo", func(d *Directory) string { return d.RenewalInfo }}
 )
 
-const directoryLife = 24 * time.Hour
+const (
+	directoryLife  = 24 * time.Hour
+	directoryPause = 10 * time.Minute // before the next try to replace an old one
+)
 
 // Directory returns the CA's directory, fetched at the first call and again
 // after a day, once for all who ask meanwhile. The caller must not change it.
@@ -64,7 +68,9 @@ func (c *Client) Directory(ctx context.Context) (*Directory, error) {
 		case mine:
 			fresh, err := c.Refresh(ctx)
 			c.dirMu.Lock()
-			c.dirBusy = nil
+			if c.dirBusy = nil; err != nil {
+				c.dirAge = c.clock.Now().Add(directoryPause - directoryLife)
+			}
 			c.dirMu.Unlock()
 			close(busy)
 			if err != nil && d != nil {
@@ -199,4 +205,14 @@ func (c *Client) checkProfile(ctx context.Context, profile string) error {
 	}
 	return &Error{Step: "choosing profile", Method: http.MethodGet, URL: c.cfg.DirectoryURL, Err: errors.Join(
 		wrapf(ErrNotOffered, "profile %q; offered: %q", profile, slices.Sorted(maps.Keys(d.Profiles))))}
+}
+
+// withProfiles adds to an error about a profile what the directory offers now.
+func (c *Client) withProfiles(ctx context.Context, err error) error {
+	e, ok := errors.AsType[*Error](err)
+	d, derr := c.Refresh(ctx)
+	if ok && derr == nil {
+		e.Err = fmt.Errorf("%w; offered: %q", e.Err, slices.Sorted(maps.Keys(d.Profiles)))
+	}
+	return err
 }

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"time"
@@ -40,14 +41,25 @@ func (is *issuance) finish(ctx context.Context, o *Order) (*Certificate, error) 
 		}
 		cert.Invalid = invalid
 	}
-	if is.r.MustStaple && !hasMustStaple(cert.Leaf) {
-		is.warnings = append(is.warnings, "the certificate lacks the must-staple extension that was asked for")
-	}
-	cert.Warnings = is.warnings
+	cert.Warnings = append(is.warnings, is.lacks(chain.Certificates)...)
 	for _, w := range cert.Warnings {
 		is.c.log.WarnContext(ctx, "acme: "+w, "order", o.URL)
 	}
 	return cert, nil
+}
+
+// lacks lists what a verified chain has not got although it should.
+func (is *issuance) lacks(chain []*x509.Certificate) (warnings []string) {
+	if is.r.MustStaple && !hasExtension(chain[0], oidTLSFeature) {
+		warnings = append(warnings, "the certificate lacks the must-staple extension that was asked for")
+	}
+	if is.r.SCT && !hasExtension(chain[0], oidSCTList) {
+		warnings = append(warnings, "the certificate lacks the timestamps of certificate transparency (RFC 6962) that it should have")
+	}
+	if len(chain) == 1 && is.r.Roots == nil {
+		warnings = append(warnings, "the certificate came alone, and without Roots nothing says that its issuer signed it")
+	}
+	return warnings
 }
 
 // issued drives the order until it is valid and names its certificate.
@@ -60,7 +72,7 @@ func (is *issuance) issued(ctx context.Context, o *Order) (*Order, error) {
 		case o.Status == StatusValid && o.CertificateURL != "":
 			return o, nil
 		case o.Status == StatusInvalid:
-			return nil, orderError(o)
+			return nil, is.orderError(o)
 		case o.Status == StatusReady && tries < finalizeTries:
 			tries++
 			is.pending.Finalizing = true
@@ -86,7 +98,7 @@ func (is *issuance) issued(ctx context.Context, o *Order) (*Order, error) {
 			}
 		}
 		if o.Status == StatusInvalid {
-			return nil, orderError(o)
+			return nil, is.orderError(o)
 		}
 		if err = poll.wait(ctx, o.RetryAfter); err != nil {
 			return nil, pollError(o, err)

@@ -44,6 +44,7 @@ type Request struct {
 	NotBefore, NotAfter time.Time // zero: the CA's choice
 	Replaces            string    // CertID of the certificate that this renews; dropped where the CA refuses it
 	MustStaple          bool
+	SCT                 bool // warn when the certificate has no timestamps of certificate transparency (RFC 6962)
 
 	Chain ChainPreference
 	// Roots, when given, must be able to verify the chain.
@@ -79,18 +80,19 @@ const cleanupTime = 30 * time.Second
 
 // issuance is the state of one Obtain.
 type issuance struct {
-	a        *Account
-	c        *Client
-	r        *Request
-	ids      []Identifier
-	wild     bool // there is a wildcard among them
-	key      crypto.Signer
-	csr      []byte
-	public   crypto.PublicKey
-	pending  Pending
-	excluded map[attempted]error // why a type is not tried (again) for a name
-	warnings []string
-	orderURL string
+	a                     *Account
+	c                     *Client
+	r                     *Request
+	ids                   []Identifier
+	wild                  bool // there is a wildcard among them
+	key                   crypto.Signer
+	csr                   []byte
+	public                crypto.PublicKey
+	pending               Pending
+	excluded              map[attempted]error // why a type is not tried (again) for a name
+	warnings              []string
+	orderURL, finalizeURL string
+	again                 bool // an order was gone before it was finished
 }
 
 // attempted is a challenge type tried for an identifier; one without identifier
@@ -120,10 +122,15 @@ func (a *Account) Obtain(ctx context.Context, r Request) (*Certificate, error) {
 	}
 	is.checkSolvers(ctx)
 	var failures []Failure
-	for range len(r.Solvers) + 2 { // each round excludes a challenge type for some name
+	for range len(r.Solvers) + 3 { // each round excludes a challenge type for some name
 		cert, failed, err := is.round(ctx)
 		if err == nil && len(failed) == 0 {
 			return cert, nil
+		}
+		if is.orderGone(err) && ctx.Err() == nil {
+			is.c.log.InfoContext(ctx, "acme: the order is gone; making a new one", "order", is.orderURL, "err", err)
+			is.again = true
+			continue
 		}
 		failures = failed
 		if err != nil || !is.fallBack(ctx, failed) {
@@ -131,6 +138,17 @@ func (a *Account) Obtain(ctx context.Context, r Request) (*Certificate, error) {
 		}
 	}
 	return nil, is.failed(nil, failures)
+}
+
+// orderGone reports, once, whether an issuance failed because its order expired
+// or the CA has forgotten it. Another can then be had for the same key.
+func (is *issuance) orderGone(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || is.again {
+		return false
+	}
+	p, isProblem := errors.AsType[*Problem](err)
+	return errors.Is(err, errExpired) || isProblem && p.Status == http.StatusNotFound && (e.URL == is.orderURL || e.URL == is.finalizeURL)
 }
 
 func (is *issuance) failed(err error, failures []Failure) error {
@@ -262,7 +280,7 @@ func (is *issuance) round(ctx context.Context) (cert *Certificate, failed []Fail
 	if err != nil {
 		return nil, nil, err
 	}
-	is.orderURL = o.URL
+	is.orderURL, is.finalizeURL = o.URL, o.FinalizeURL
 	if !is.a.claim(o.URL) {
 		return nil, nil, fmt.Errorf("order %s is being worked on by another Obtain of this account", o.URL)
 	}

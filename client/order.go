@@ -185,6 +185,9 @@ func (a *Account) NewOrder(ctx context.Context, r OrderRequest) (*Order, error) 
 			return found != nil, nil
 		},
 	})
+	if errors.Is(err, ErrInvalidProfile) {
+		return nil, a.c.withProfiles(ctx, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +197,10 @@ func (a *Account) NewOrder(ctx context.Context, r OrderRequest) (*Order, error) 
 	return o, nil
 }
 
-const lostOrderSearch = 20
+const (
+	lostOrderSearch = 20
+	lostTries       = 2 // of each look: it comes on top of attempts to order
+)
 
 // lostOrder looks for an order whose creation was carried out although the
 // answer was lost. Not finding it is no error: another order does no harm.
@@ -203,13 +209,13 @@ func (a *Account) lostOrder(ctx context.Context, ids []Identifier) *Order {
 	list := a.orders
 	a.mu.Unlock()
 	if list == "" {
-		info, err := a.Read(ctx)
+		info, err := a.account(ctx, "reading account", nil, lostTries)
 		if err != nil || info.OrdersURL == "" {
 			return nil
 		}
 		list = info.OrdersURL
 	}
-	urls, _, err := a.ordersPage(ctx, list)
+	urls, _, err := a.ordersPage(ctx, list, lostTries)
 	if err != nil {
 		return nil
 	}

@@ -77,6 +77,7 @@ type Problem struct {
 	RetryAfter     time.Time // from the answer's header; zero without
 	Help           string    // Link rel="help": what the rate limit means (RFC 8555, Section 6.6)
 	TermsOfService string    // Link rel="terms-of-service" (RFC 8555, Section 7.3.3)
+	Location       string    // with 409: the account that has the key already (RFC 8555, Section 7.3.5)
 }
 
 // Error is the type, status, detail and subproblems in one line.
@@ -104,6 +105,9 @@ func (p *Problem) Error() string {
 	}
 	if p.Help != "" {
 		b.WriteString("; see " + p.Help)
+	}
+	if p.Location != "" {
+		b.WriteString("; that is " + p.Location)
 	}
 	return b.String()
 }
@@ -171,6 +175,9 @@ func readProblem(status int, h http.Header, body []byte, from string, now time.T
 	}
 	if at, ok := retryAfter(h, now); ok {
 		p.RetryAfter = at
+	}
+	if l, ok := resolve(from, h.Get("Location")); ok && status == http.StatusConflict {
+		p.Location = printable(l)
 	}
 	for _, l := range parseLinks(h.Values("Link"), from) {
 		switch {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -18,6 +19,7 @@ const (
 	maxObject    = 1 << 20
 	maxJSONDepth = 32
 	maxRedirects = 5
+	earlyTries   = 4 // of what may not be there yet
 )
 
 // call is a request with all that must be known to repeat it.
@@ -45,6 +47,8 @@ type call struct {
 	sleep func(context.Context, time.Duration) error
 	// reachableOnly: no repeat when the CA can't be connected to.
 	reachableOnly bool
+	attempts      int  // in place of RetryPolicy.Attempts, if not 0
+	early         bool // 404 may mean that it is not there yet
 }
 
 // answer is a response, read to its end.
@@ -161,6 +165,9 @@ func (c *Client) attempt(ctx context.Context, q *call, url string, t *attempts) 
 		if q.signer != nil {
 			c.nonces.put(a.nonce, a.now)
 		}
+		if strings.HasPrefix(a.header.Get("Content-Type"), "application/problem+json") {
+			return a, wrapf(ErrNotACME, "a problem document with status %d: %v", a.status, readProblem(a.status, a.header, a.body, a.url, a.now))
+		}
 		if q.decode != nil {
 			if err := q.decode(a); err != nil {
 				return a, err
@@ -203,6 +210,10 @@ func (c *Client) judge(ctx context.Context, q *call, t *attempts, a *answer, err
 	case isProblem && p.Status == http.StatusNotFound && q.endpoint != nil && q.url == "" && !t.moved:
 		t.moved = true // the directory may have moved its entries
 		return c.moved(ctx, q), 0, false
+	case isProblem && q.method == http.MethodHead && (p.Status == http.StatusMethodNotAllowed || p.Status == http.StatusNotImplemented):
+		q.method = http.MethodGet // RFC 8555, Section 7.2, allows it as well
+		return true, 0, false
+	case isProblem && p.Status == http.StatusNotFound && q.early && t.failures < earlyTries:
 	case isProblem && !temporaryStatus(p.Status):
 		return false, 0, false
 	case isProblem:
@@ -221,8 +232,12 @@ func (c *Client) judge(ctx context.Context, q *call, t *attempts, a *answer, err
 		}
 		maybeDone = !dialing
 	}
+	limit := policy.Attempts
+	if q.attempts > 0 {
+		limit = q.attempts
+	}
 	t.failures++
-	if t.failures >= policy.Attempts {
+	if t.failures >= limit {
 		return false, 0, false
 	}
 	wait = policy.backoff(t.failures)

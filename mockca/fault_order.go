@@ -145,24 +145,40 @@ func perIdentifier(typ string, ids []Identifier) *Problem {
 	return p
 }
 
-// OrderExpired has the order that is finalized expire, once: the CA has
-// forgotten it and answers "404", or it is "invalid".
+// OrderExpired has the first order that is finalized expire: the CA has
+// forgotten it and answers "404", or it is "invalid" and says since when.
 func OrderExpired(how string) Fault {
+	var mu sync.Mutex
+	var expired string // the order's URL
+	is := func(x *Exchange) (o Order, yes bool) {
+		o, ok := x.Order()
+		mu.Lock()
+		defer mu.Unlock()
+		if ok && expired == "" && x.Endpoint == Finalize {
+			expired = o.URL
+		}
+		return o, ok && o.URL == expired
+	}
 	return Fault{
 		Name: "order-expired", Params: how, Doc: "the order has expired: 404, or invalid", Duty: "make a new order",
 		Requirements: []string{"RFC8555-7.4-32"},
-		Endpoints:    []Endpoint{Finalize}, Times: 1,
+		Endpoints:    []Endpoint{Finalize, OrderURL},
 		Request: func(x *Exchange) *Response {
-			o, ok := x.Order()
-			if !ok {
+			o, yes := is(x)
+			switch {
+			case !yes || x.Endpoint != Finalize:
 				return nil
-			}
-			if how == "invalid" {
+			case how == "invalid":
 				_ = x.CA().SetOrderStatus(o.URL, statusInvalid, problem(TypeMalformed, "the order has expired")) // it is there
 				return nil
 			}
 			_ = x.CA().ForgetOrder(o.URL)
 			return ProblemResponse(problem(TypeMalformed, "there is no order at %s", x.URL).withStatus(http.StatusNotFound))
+		},
+		Response: func(x *Exchange, r *Response) {
+			if _, yes := is(x); yes {
+				r.editMember("expires", func(any) any { return x.Time().Add(-time.Minute).UTC().Truncate(time.Second) })
+			}
 		},
 	}
 }
