@@ -79,23 +79,9 @@ func Start(ctx context.Context, o Options) (*CA, error) {
 	}
 	addr := o.Addr
 	or(&addr, "127.0.0.1:0")
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
+	if _, err := ca.Listen(addr); err != nil {
 		ca.Close()
 		return nil, fmt.Errorf("starting the CA: %w", err)
-	}
-	if o.BaseURL == "" {
-		host, port, _ := net.SplitHostPort(l.Addr().String())
-		if o.Host != "" {
-			host = o.Host
-		} else if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-			host = "127.0.0.1"
-		}
-		ca.base = ca.scheme() + "://" + net.JoinHostPort(host, port)
-	}
-	if err := ca.Serve(l); err != nil {
-		ca.Close()
-		return nil, err
 	}
 	ca.mu.Lock()
 	ca.unwatch = context.AfterFunc(ctx, func() { ca.Close() })
@@ -163,11 +149,45 @@ func NewUnstarted(o Options) (*CA, error) {
 	return ca, nil
 }
 
+// Listen listens on an address, "127.0.0.1:14000", and serves the CA there, as
+// Start does: unless Options.BaseURL is set, URLs are shown with this address.
+// It is for a CA of NewUnstarted, once it has been set up, and to be called
+// before anybody else uses the CA.
+func (ca *CA) Listen(addr string) (net.Addr, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	if ca.options.BaseURL == "" {
+		host, port, _ := net.SplitHostPort(l.Addr().String())
+		if ca.options.Host != "" {
+			host = ca.options.Host
+		} else if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+			host = "127.0.0.1"
+		}
+		ca.base = ca.scheme() + "://" + net.JoinHostPort(host, port)
+	}
+	return l.Addr(), ca.Serve(l)
+}
+
 func (ca *CA) scheme() string {
 	if ca.options.HTTP {
 		return "http"
 	}
 	return "https"
+}
+
+// Shutdown is Close that lets requests come to their end first, until ctx ends.
+func (ca *CA) Shutdown(ctx context.Context) error {
+	ca.mu.Lock()
+	servers := ca.servers
+	ca.mu.Unlock()
+	var waiting sync.WaitGroup
+	for _, s := range servers {
+		waiting.Go(func() { _ = s.Shutdown(ctx) }) // Close ends what it left
+	}
+	waiting.Wait()
+	return ca.Close()
 }
 
 // Close stops serving, ends validations and finalizations that are under way,

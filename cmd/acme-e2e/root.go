@@ -45,6 +45,7 @@ Exit codes:
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(
 		newRunCommand(tty),
+		newServeCommand(tty),
 		newTestServerCommand(tty),
 		newTestClientCommand(tty),
 		newCompareCommand(tty),

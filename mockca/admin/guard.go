@@ -37,7 +37,9 @@ func (s *Server) guard(w http.ResponseWriter, r *http.Request) *Error {
 
 // public is what Pebble's users fetch before they trust anything: certificates.
 func public(r *http.Request) bool {
-	return r.Method == http.MethodGet && (strings.HasPrefix(r.URL.Path, "/roots/") || strings.HasPrefix(r.URL.Path, "/intermediates/"))
+	path := r.URL.Path
+	return r.Method == http.MethodGet && (strings.HasPrefix(path, "/roots/") || strings.HasPrefix(path, "/intermediates/") ||
+		path == "/api/ca-bundle.pem" || path == "/api/roots.pem")
 }
 
 func (s *Server) knowsToken(w http.ResponseWriter, r *http.Request) bool {

@@ -44,7 +44,19 @@ func (s *Server) statusRoutes() []route {
 			s.ca.ForgetEverything()
 			return none{}, nil
 		}),
+		{method: http.MethodGet, path: "/api/ca-bundle.pem", media: pemMedia, summary: "What to trust in order to reach the CA", status: http.StatusOK, handle: s.pem(s.ca.RootPEM)},
+		{method: http.MethodGet, path: "/api/roots.pem", media: pemMedia, summary: "The roots of what the CA issues", status: http.StatusOK, handle: s.pem(s.ca.IssuingRootsPEM)},
 		operation(http.MethodPost, "/api/scenario", "Sets everything up that a scenario says", s.applyScenario),
+	}
+}
+
+const pemMedia = "application/x-pem-file"
+
+func (s *Server) pem(content func() []byte) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Content-Type", pemMedia)
+		_, _ = w.Write(content()) // the client is gone
+		return nil
 	}
 }
 
