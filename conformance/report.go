@@ -45,64 +45,6 @@ type Summary struct {
 	NotApplicable int `json:"not_applicable,omitempty"`
 }
 
-// Coverage counts the requirements that can be observed, and those of them that
-// the suite's cases prove, whichever of them were run.
-type Coverage struct {
-	Observable int            `json:"observable"`
-	Covered    int            `json:"covered"`
-	Specs      []SpecCoverage `json:"specs"`
-}
-
-// SpecCoverage is that of one standard.
-type SpecCoverage struct {
-	Spec       string `json:"spec"`
-	Observable int    `json:"observable"`
-	Covered    int    `json:"covered"`
-	// Missing are the ids of observable requirements that no case proves.
-	Missing []string `json:"missing,omitempty"`
-}
-
-// mainSpecs are the standards that Coverage's totals are about; the others are
-// counted for themselves.
-var mainSpecs = []string{"RFC8555", "RFC9773", "RFC8737", "RFC8738"}
-
-// CoverageOf counts what cases prove of the requirements for a role.
-func coverageOf(role Role, cases []suite.Case) Coverage {
-	proven := map[string]bool{}
-	for _, c := range cases {
-		for _, id := range c.Requirements {
-			proven[id] = true
-		}
-	}
-	var out Coverage
-	index := map[string]int{}
-	for _, r := range Requirements() {
-		if !r.Role.Includes(role) || !r.Observable() {
-			continue
-		}
-		at, known := index[r.Spec]
-		if !known {
-			at = len(out.Specs)
-			index[r.Spec] = at
-			out.Specs = append(out.Specs, SpecCoverage{Spec: r.Spec})
-		}
-		spec := &out.Specs[at]
-		spec.Observable++
-		if proven[r.ID] {
-			spec.Covered++
-		} else {
-			spec.Missing = append(spec.Missing, r.ID)
-		}
-		if slices.Contains(mainSpecs, r.Spec) {
-			out.Observable++
-			if proven[r.ID] {
-				out.Covered++
-			}
-		}
-	}
-	return out
-}
-
 // build sorts and counts the results.
 func (r *Report) build(results []suite.Result, expected Expectations) {
 	r.OK = true

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -54,7 +55,7 @@ func explainRequirement(tty *terminal, r conformance.Requirement) error {
 			Cases []string
 		}{r, proving})
 	}
-	_, err := fmt.Fprintf(tty.out, "%s\n%s, Section %s: %s for the %s\n\n%s\n\nobserved: %s\nproven by: %s\n", r.ID, r.Spec, r.Section, r.Level, r.Role, r.Text, r.Observed, orNone(proving))
+	_, err := fmt.Fprintf(tty.out, "%s\n%s, Section %s: %s for the %s\n\n%s\n\nkeyword: %s\nobserved: %s\nproven by: %s\n", r.ID, r.Spec, r.Section, r.Level, r.Role, r.Text, cmp.Or(strings.Join(r.Origin, "; "), "none, it is read out of the text"), r.Observed, orNone(proving))
 	return err
 }
 

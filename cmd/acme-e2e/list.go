@@ -70,40 +70,6 @@ func newListPlaceholdersCommand(tty *terminal) *cobra.Command {
 	}
 }
 
-func newListRequirementsCommand(tty *terminal) *cobra.Command {
-	var role string
-	cmd := &cobra.Command{
-		Use:     "requirements [SPEC[/SECTION]...]",
-		Short:   "List the requirements of the standards, in our own words",
-		Example: "  acme-e2e list requirements rfc8555/7.4\n  acme-e2e list requirements --role client rfc9773",
-		RunE: func(cmd *cobra.Command, selectors []string) error {
-			if role != "" && role != "server" && role != "client" {
-				return usageError(cmd, fmt.Errorf("--role %q: server or client", role))
-			}
-			found := []conformance.Requirement{}
-			for _, r := range conformance.Requirements() {
-				if (role == "" || r.Role.Includes(conformance.Role(role))) && requirementSelected(selectors, r) {
-					found = append(found, r)
-				}
-			}
-			if len(found) == 0 {
-				return usageError(cmd, fmt.Errorf("no requirement is selected by %q", strings.Join(selectors, " ")))
-			}
-			if tty.json {
-				return tty.document(found)
-			}
-			for _, r := range found {
-				if _, err := fmt.Fprintf(tty.out, "%-18s %-10s %-6s %s\n", r.ID, r.Level, r.Role, r.Text); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
-	}
-	cmd.Flags().StringVar(&role, "role", "", "only those for a `role`: server or client")
-	return cmd
-}
-
 func newListFaultsCommand(tty *terminal) *cobra.Command {
 	return &cobra.Command{
 		Use:     "faults [WORD...]",
@@ -136,17 +102,4 @@ func faultSelected(words []string, f mockca.FaultInfo) bool {
 	return len(words) == 0 || slices.ContainsFunc(words, func(w string) bool {
 		return strings.Contains(f.Name, strings.ToLower(w)) || strings.EqualFold(f.Group, w)
 	})
-}
-
-func requirementSelected(selectors []string, r conformance.Requirement) bool {
-	if len(selectors) == 0 {
-		return true
-	}
-	for _, selector := range selectors {
-		spec, section, _ := strings.Cut(strings.ToLower(selector), "/")
-		if spec == strings.ToLower(r.Spec) && (section == "" || section == r.Section || strings.HasPrefix(r.Section, section+".")) {
-			return true
-		}
-	}
-	return false
 }
