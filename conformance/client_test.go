@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -26,6 +25,3 @@ func TestScenariosNameRequirementsOfClients(t *testing.T) {
 		}
 	}
 }
-
-// nothing is a client that does nothing.
-func nothing(context.Context, Env) error { return nil }

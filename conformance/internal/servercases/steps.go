@@ -297,10 +297,15 @@ func explain(z *authorization) string {
 	return "without an error"
 }
 
+// firstLook is how long a server may work before it is asked: asked sooner,
+// many are nearly done and say that they need another second.
+const firstLook = 30 * time.Millisecond
+
 // poll reads an object until done, in growing steps or as Retry-After says,
 // for as long as the case may take.
 func (s *scene) poll(a *account, url string, done func(status string) bool) object {
-	pause := 5 * time.Millisecond
+	pause := firstLook
+	s.pause(pause)
 	for {
 		r := s.post(a, url, nil)
 		o := objectOf(r)
