@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/base64"
 	"fmt"
 	"net/netip"
 	"time"
@@ -32,14 +33,20 @@ func (f *testServerFlags) embedded(ctx context.Context) (target conformance.Targ
 	return target, func() { closeCA(); r.Close() }, nil
 }
 
+// startPebble starts a Pebble that wants external accounts, so that this is
+// judged too.
 func startPebble(ctx context.Context, target *conformance.Target) (stop func(), err error) {
-	r := target.Responder
-	h, err := pebbleharness.Start(ctx, pebbleharness.Options{HTTPPort: r.HTTPPort(), TLSPort: r.TLSPort(), Resolver: r.DNSAddr()})
+	r, binding := target.Responder, newBinding()
+	h, err := pebbleharness.Start(ctx, pebbleharness.Options{
+		HTTPPort: r.HTTPPort(), TLSPort: r.TLSPort(), Resolver: r.DNSAddr(), EABRequired: true,
+		EABKeys: map[string]string{binding.KeyID: base64.RawURLEncoding.EncodeToString(binding.Key)},
+	})
 	if err != nil {
 		return nil, fmt.Errorf("starting Pebble: %w", err)
 	}
 	target.DirectoryURL, target.RootCAs = h.DirectoryURL(), x509.NewCertPool()
 	target.RootCAs.AppendCertsFromPEM(h.RootPEM())
+	target.ExternalAccount = binding
 	return h.Close, nil
 }
 
@@ -58,11 +65,16 @@ func startMockca(ctx context.Context, target *conformance.Target) (stop func(), 
 	if err != nil {
 		return nil, fmt.Errorf("starting mockca: %w", err)
 	}
-	binding := conformance.ExternalAccount{KeyID: "conformance", Key: make([]byte, 32)}
-	_, _ = rand.Read(binding.Key) // never fails
+	binding := newBinding()
 	ca.AddEAB(binding.KeyID, binding.Key)
 	target.DirectoryURL, target.RootCAs = ca.DirectoryURL(), ca.Pool()
-	target.ExternalAccount, target.Contact = &binding, []string{"mailto:conformance@mockca.test"}
+	target.ExternalAccount, target.Contact = binding, []string{"mailto:conformance@mockca.test"}
 	target.Terms = func() { ca.ChangeTerms("") }
 	return func() { _ = ca.Close() }, nil
+}
+
+func newBinding() *conformance.ExternalAccount {
+	binding := &conformance.ExternalAccount{KeyID: "conformance", Key: make([]byte, 32)}
+	_, _ = rand.Read(binding.Key) // never fails
+	return binding
 }

@@ -52,6 +52,6 @@ func (s *scene) breakAnswer(a *account, z *authorization) object {
 		}
 		return challenge
 	}
-	s.skip("none of the challenges offered can be answered wrongly in this run")
+	s.skip("none of the challenges offered can be answered wrongly in this run; which types there are is the server's choice (RFC 8555, Section 7.1.4)")
 	return nil
 }

@@ -74,11 +74,11 @@ func (e *Env) missing(n need) string {
 		}
 	case needsBinding:
 		if e.Binding == nil {
-			return "no external account was given"
+			return "no external account was given; to bind one is optional (RFC 8555, Section 7.3.4)"
 		}
 	case needsTerms:
 		if e.Terms == nil {
-			return "the run has no means to change the server's terms"
+			return "the run has no means to change the server's terms, which are optional (RFC 8555, Section 7.3.3)"
 		}
 	}
 	return ""

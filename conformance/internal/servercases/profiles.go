@@ -60,7 +60,7 @@ func profileCases() []spec {
 func (s *scene) profiles() object {
 	profiles := object(s.directory().Members).member("meta").member("profiles")
 	if profiles == nil {
-		s.skip("the server offers no profiles")
+		s.skip("the server offers no profiles, as it may (draft-ietf-acme-profiles, Section 3)")
 	}
 	return profiles
 }

@@ -71,7 +71,7 @@ func identifierCases() []spec {
 func (s *scene) wildcardOrder(a *account, names ...string) *order {
 	r := s.newOrder(a, dnsIDs(names), nil)
 	if kind := shortType(r); kind == "rejectedIdentifier" || kind == "unsupportedIdentifier" {
-		s.skip("the server does not take wildcard names: %s", r.Excerpt())
+		s.skip("the server does not take wildcard names, as its policy may say (RFC 8555, Section 7.4): %s", r.Excerpt())
 	}
 	o := &order{object: objectOf(r), url: r.Location(), created: r}
 	if r.Status != 201 || o.object == nil {

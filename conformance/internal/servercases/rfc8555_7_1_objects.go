@@ -89,7 +89,7 @@ func objectCases() []spec {
 func (s *scene) listOrders(a *account) []string {
 	url := s.read(a, a.url).text("orders")
 	if url == "" {
-		s.skip("the account has no list of orders")
+		s.skip("the account has no list of orders; rfc8555/7.1.2/account judges that")
 	}
 	var all []string
 	for range 100 {

@@ -11,7 +11,7 @@ import (
 func (s *scene) newAuthz(a *account, name string) *wire.Response {
 	r := s.post(a, s.url("newAuthz"), map[string]any{"identifier": id{"dns", name}})
 	if r.Status == 403 && name[0] != '*' {
-		s.skip("the server's policy allows no pre-authorization: %s", r.Excerpt())
+		s.skip("the server's policy allows no pre-authorization, as it may (RFC 8555, Section 7.4.1): %s", r.Excerpt())
 	}
 	return r
 }

@@ -29,7 +29,7 @@ func (s *scene) answerHTTP(answer http01Answer) *authorization {
 	if answer.key != nil {
 		a = &account{key: answer.key}
 		if s.register(a); a.url == "" {
-			s.skip("the server does not take accounts of this type: %s", a.created.Excerpt())
+			s.skip("the server does not take accounts of this type, as it may (RFC 8555, Section 6.2, wants ES256 alone): %s", a.created.Excerpt())
 		}
 	}
 	z := s.authorizations(a, s.order(a, s.name()))[0]

@@ -125,7 +125,7 @@ func (c caaCase) spec() spec {
 func (s *scene) caaIdentity() string {
 	names, _ := object(s.directory().Members).member("meta").texts("caaIdentities")
 	if len(names) == 0 {
-		s.skip("the server advertises no caaIdentities")
+		s.skip("the server advertises no caaIdentities, which are optional (RFC 8555, Section 7.1.1)")
 	}
 	return names[0]
 }

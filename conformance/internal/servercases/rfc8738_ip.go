@@ -23,7 +23,7 @@ func (s *scene) address() netip.Addr {
 func (s *scene) orderIP(a *account, value string) *order {
 	r := s.newOrder(a, []id{{"ip", value}}, nil)
 	if kind := shortType(r); r.Status >= 400 && (kind == "unsupportedIdentifier" || kind == "rejectedIdentifier") {
-		s.skip("the server does not take identifiers of type ip: %s", r.Excerpt())
+		s.skip("the server does not take identifiers of type ip, as it may (RFC 8555, Section 7.4, lets it refuse what it cannot fulfill): %s", r.Excerpt())
 	}
 	o := &order{object: objectOf(r), url: r.Location(), created: r}
 	if r.Status != 201 || o.object == nil {

@@ -177,12 +177,21 @@ func (s *scene) directory() *wire.Directory {
 	return directory
 }
 
-// url of a resource in the directory; the case is skipped when the server does
-// not list it.
+// optional are the resources that a directory may lack, with what allows that.
+var optional = map[string]string{
+	"newAuthz":    "RFC 8555, Section 7.1.1: without pre-authorization it is omitted",
+	"renewalInfo": "RFC 9773, Section 3: it is for servers that wish to provide it",
+}
+
+// url of a resource in the directory. Without it the case is skipped when the
+// resource is optional, and can't be judged when it is not.
 func (s *scene) url(resource string) string {
 	url := s.directory().URL(resource)
 	if url == "" {
-		s.skip("the directory has no %s", resource)
+		if allowed := optional[resource]; allowed != "" {
+			s.skip("the directory has no %s (%s)", resource, allowed)
+		}
+		s.inconclusive("the directory has no %s, which every server must have (RFC 8555, Section 7.1.1)", resource)
 	}
 	return url
 }

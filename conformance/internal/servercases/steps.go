@@ -177,7 +177,7 @@ func (z *authorization) challenge(kind string) object {
 func (s *scene) offered(z *authorization, kind string) object {
 	challenge := z.challenge(kind)
 	if challenge == nil {
-		s.skip("the server does not offer %s", kind)
+		s.skip("the server does not offer %s, as it may choose the types (RFC 8555, Section 7.1.4)", kind)
 	}
 	return challenge
 }
@@ -192,7 +192,7 @@ func (s *scene) pick(z *authorization) object {
 			return challenge
 		}
 	}
-	s.skip("none of the challenges offered can be answered in this run")
+	s.skip("none of the challenges offered can be answered in this run; which types there are is the server's choice (RFC 8555, Section 7.1.4)")
 	return nil
 }
 
