@@ -1,0 +1,36 @@
+// Certificates: what was issued, until when, and what is said about renewal.
+
+import { badge, h, keyed, last, names, pre, when } from './dom.js'
+import { act, get } from './api.js'
+
+const reasons = { 0: 'unspecified', 1: 'keyCompromise', 3: 'affiliationChanged', 4: 'superseded', 5: 'cessationOfOperation', 9: 'privilegeWithdrawn' }
+
+export function certificates(main) {
+  const body = h('tbody'), empty = h('p', { class: 'empty' }, 'Nothing was issued yet.')
+  main.append(empty, h('div', { class: 'scroll' }, h('table', { class: 'stack' },
+    h('thead', {}, h('tr', {}, ['Names', 'Serial', 'Valid', 'Renewal', ''].map(t => h('th', { scope: 'col' }, t)))), body)))
+  return async () => {
+    const all = (await get('/certificates?limit=200')).reverse()
+    empty.hidden = all.length > 0
+    body.closest('table').hidden = !all.length
+    keyed(body, all, c => c.serial, row)
+  }
+}
+
+function row(c) {
+  const revoked = c.revoked && !c.revoked.startsWith('0001')
+  const status = revoked ? 'revoked' : 'valid'
+  const path = '/certificates/' + c.serial
+  const reason = h('select', { 'aria-label': 'Reason' }, Object.entries(reasons).map(([n, name]) => h('option', { value: n }, name)))
+  const at = days => new Date(Date.parse(c.notBefore) + days * 864e5).toISOString()
+  return h('tr', {},
+    h('td', {}, names(c.identifiers), ' ', badge(status)),
+    h('td', {}, h('code', {}, c.serial), h('br'), h('span', { class: 'dim' }, 'order ', h('a', { href: '#orders/' + last(c.order) }, last(c.order)))),
+    h('td', { class: 'date' }, when(c.notBefore), h('br'), when(c.notAfter)),
+    h('td', { class: 'date' }, c.renewal.start ? [when(c.renewal.start), h('br'), when(c.renewal.end)] : h('span', { class: 'dim' }, 'none'), c.renewal.byHand && h('span', { class: 'badge' }, 'by hand')),
+    h('td', {}, h('div', { class: 'row' },
+      h('button', { type: 'button', onclick: () => act('PUT', path + '/renewal-info', { start: at(-2), end: at(-1) }, 'The CA suggests to renew it at once.') }, 'Renew now'),
+      c.renewal.byHand && h('button', { type: 'button', onclick: () => act('DELETE', path + '/renewal-info', undefined, 'The CA decides again.') }, 'Let the CA decide'),
+      !revoked && [reason, h('button', { type: 'button', class: 'danger', onclick: () => act('POST', path + '/revoke', { reason: Number(reason.value) }, 'Revoked.') }, 'Revoke')]),
+      h('details', {}, h('summary', {}, 'PEM'), pre(c.pem))))
+}
