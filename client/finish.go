@@ -11,8 +11,9 @@ import (
 // From a ready order to a verified certificate: RFC 8555, Sections 7.4 and 7.4.2.
 
 const (
-	finalizeTries     = 5
-	certificateMisses = 10 // looks at an order that is valid but has no certificate yet
+	finalizeTries     = 12
+	takenWait         = 5 * time.Second // for an order that stays ready after finalize was taken
+	certificateMisses = 10              // looks at an order that is valid but has no certificate yet
 )
 
 func (is *issuance) finish(ctx context.Context, o *Order) (*Certificate, error) {
@@ -66,6 +67,7 @@ func (is *issuance) lacks(chain []*x509.Certificate) (warnings []string) {
 func (is *issuance) issued(ctx context.Context, o *Order) (*Order, error) {
 	poll := is.c.newPoller()
 	tries, misses := 0, 0
+	var taken time.Time // when the CA last took the CSR
 	for {
 		var err error
 		switch {
@@ -73,6 +75,7 @@ func (is *issuance) issued(ctx context.Context, o *Order) (*Order, error) {
 			return o, nil
 		case o.Status == StatusInvalid:
 			return nil, is.orderError(o)
+		case o.Status == StatusReady && is.c.clock.Now().Sub(taken) < takenWait: // some CAs show it late
 		case o.Status == StatusReady && tries < finalizeTries:
 			tries++
 			is.pending.Finalizing = true
@@ -81,7 +84,7 @@ func (is *issuance) issued(ctx context.Context, o *Order) (*Order, error) {
 			}
 			next, ferr := is.a.Finalize(ctx, o, is.csr)
 			if ferr == nil {
-				o = next
+				o, taken = next, is.c.clock.Now()
 				if o.Status == StatusValid && o.CertificateURL != "" {
 					return o, nil
 				}

@@ -299,3 +299,37 @@ func TestResumeOfAnOrderThatIsGone(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"b.example"}, cert.Leaf.DNSNames, "another request's pending order is not resumed")
 }
+
+// DigiCert's orders stay ready for a while after the CSR was taken.
+func TestOrderThatStaysReadyIsFinalizedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ca, a := bubbled(t)
+		begun := time.Now()
+		ca.shape = func(kind string, o map[string]any) {
+			if o["status"] == "valid" && o["finalize"] != nil && time.Since(begun) < 4*time.Second {
+				o["status"] = "ready"
+				delete(o, "certificate")
+			}
+		}
+		_, err := a.Obtain(t.Context(), new(paper).request(t, "a.example"))
+		require.NoError(t, err)
+		require.Equal(t, 1, ca.count("finalize"))
+	})
+}
+
+// Some CAs take a while to agree with themselves that an order is ready.
+func TestFinalizeThatIsTooEarlyIsRepeatedForSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ca, a := bubbled(t)
+		begun := time.Now()
+		ca.hook = func(w http.ResponseWriter, r *request) bool {
+			if r.kind == "finalize" && time.Since(begun) < 10*time.Second {
+				r.problem(w, 403, "orderNotReady", "a moment")
+				return true
+			}
+			return false
+		}
+		_, err := a.Obtain(t.Context(), new(paper).request(t, "a.example"))
+		require.NoError(t, err)
+	})
+}
