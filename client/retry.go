@@ -71,8 +71,9 @@ func refusedStatus(status int) bool {
 
 const maxRetryAfter = 10 * 365 * 24 * time.Hour
 
-// retryAfter reads Retry-After, seconds or date (RFC 9110, Section 10.2.3). A
-// time in the past is now; ok is false when there is none that can be read.
+// retryAfter reads Retry-After, seconds or date (RFC 9110, Section 10.2.3); a
+// date is by the clock of the Date header, where that is not ours. A time in the
+// past is now; ok is false when there is none that can be read.
 func retryAfter(h http.Header, now time.Time) (at time.Time, ok bool) {
 	v := strings.TrimSpace(h.Get("Retry-After"))
 	if v == "" {
@@ -89,6 +90,9 @@ func retryAfter(h http.Header, now time.Time) (at time.Time, ok bool) {
 		return now.Add(maxRetryAfter), true
 	}
 	t, err := http.ParseTime(v)
+	if date, derr := http.ParseTime(h.Get("Date")); derr == nil && now.Sub(date).Abs() > tolerableSkew {
+		t = now.Add(t.Sub(date))
+	}
 	switch {
 	case err != nil:
 		return time.Time{}, false

@@ -232,6 +232,16 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
+func TestRetryAfterByAnotherClock(t *testing.T) {
+	now := time.Unix(1900000000, 0).UTC()
+	for skew, want := range map[time.Duration]time.Duration{0: time.Minute, 2 * time.Second: 62 * time.Second, 3 * time.Hour: time.Minute, -3 * time.Hour: time.Minute} {
+		theirs := now.Add(skew)
+		at, ok := retryAfter(http.Header{"Date": {theirs.Format(http.TimeFormat)}, "Retry-After": {theirs.Add(time.Minute).Format(http.TimeFormat)}}, now)
+		require.True(t, ok)
+		require.Equal(t, want, at.Sub(now), "the CA's clock is ahead by %v", skew)
+	}
+}
+
 func TestRateLimitIsWaitedForOnlyWithinPatience(t *testing.T) {
 	ca := newFakeCA(t)
 	v := clock.NewVirtual(time.Now())
