@@ -22,8 +22,9 @@ over. It never gives up: when something fails the old certificate stays where it
 is, and the next attempt follows after a minute, then two, up to an hour, or when
 the CA says. Only settings and files that cannot be used end it, at its start.
 
-SIGHUP makes it look now, and ask the CA whether to renew. Servers learn of a new certificate by --pid-file (SIGHUP), by --hook, or by
-themselves, as manager.Watch does. Neither runs without a new certificate.
+SIGHUP makes it look now, and ask the CA whether to renew. Servers learn of a new
+certificate by --pid-file (SIGHUP), by --hook, or by themselves, as manager.Watch
+does. Neither runs without a new certificate.
 ` + certHelp + `
 
 With --json each event is one JSON document on a line of its own.
@@ -91,7 +92,7 @@ func renewEvent(tty *terminal, e manager.Event) {
 			_, err = fmt.Fprintf(tty.out, "%s\n", line)
 		}
 		if err != nil {
-			tty.say("%s writing an event: %v", now(), err)
+			tty.complain("%s writing an event: %v", now(), err)
 		}
 		return
 	}
@@ -103,10 +104,10 @@ func renewEvent(tty *terminal, e manager.Event) {
 	case manager.EventChecked:
 		tty.say("%s good; next look at %s", now(), e.At.UTC().Format(time.RFC3339))
 	case manager.EventFailed:
-		tty.say("%s %s %v; next attempt at %s", now(), tty.paint("failed:", red), e.Err, e.At.UTC().Format(time.RFC3339))
+		tty.complain("%s %s %v; next attempt at %s", now(), tty.paint("failed:", red), e.Err, e.At.UTC().Format(time.RFC3339))
 	case manager.EventHook:
 		if e.Err != nil {
-			tty.say("%s %s %v", now(), tty.paint("hook:", yellow), e.Err)
+			tty.complain("%s %s %v", now(), tty.paint("hook:", yellow), e.Err)
 		}
 	}
 }

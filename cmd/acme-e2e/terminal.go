@@ -59,6 +59,11 @@ func (t *terminal) say(format string, args ...any) {
 	}
 }
 
+// complain writes a line about something that failed, also with --quiet.
+func (t *terminal) complain(format string, args ...any) {
+	fmt.Fprintf(t.err, format+"\n", args...)
+}
+
 // document writes v as the command's one JSON document.
 func (t *terminal) document(v any) error {
 	enc := json.NewEncoder(t.out)
