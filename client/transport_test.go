@@ -90,6 +90,30 @@ func TestCAAtAnIPv6Address(t *testing.T) {
 	require.True(t, cert.Leaf.IPAddresses[0].Equal(net.IPv6loopback))
 }
 
+// RFC 8555, Section 7.1.1, wants no common origin.
+func TestDirectoryThatPointsToAnotherHost(t *testing.T) {
+	t.Parallel()
+	p := newPebble(t, pebbleharness.Options{})
+	resp, err := p.HTTPClient().Get(p.DirectoryURL())
+	require.NoError(t, err)
+	directory, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	elsewhere := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			t.Errorf("%s %s reached the directory's host", r.Method, r.URL)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(directory)
+	}))
+	defer elsewhere.Close()
+	pool := p.Pool().Clone()
+	pool.AddCert(elsewhere.Certificate())
+	a := p.account(func(cfg *client.Config) { cfg.DirectoryURL, cfg.RootCAs = elsewhere.URL+"/acme.json", pool })
+	_, err = a.Obtain(t.Context(), p.request("a.example"))
+	require.NoError(t, err)
+}
+
 // The proxy's variables are read once in a process's life, so it takes another
 // process to set them.
 const (
