@@ -61,6 +61,10 @@ func (m *Manager) Status(ctx context.Context) (Status, error) {
 	return m.judge(st, n, n.Pick), nil
 }
 
+// tolerableSkew is by how much this machine's clock may be behind the CA's: that
+// of client.Verification, so that what was accepted counts as good.
+const tolerableSkew = 5 * time.Minute
+
 // look reads the pair and says what is wrong with it, without a look at the time
 // it should be renewed.
 func (m *Manager) look(ctx context.Context) (*tls.Certificate, Status, error) {
@@ -103,7 +107,7 @@ func (m *Manager) inspect(value []byte) (*tls.Certificate, Status) {
 	if diff := m.namesDiffer(leaf); diff != "" {
 		return &cert, Status{State: WrongNames, Detail: diff, Certificate: leaf}
 	}
-	if now := m.clock.Now(); now.Before(leaf.NotBefore) {
+	if now := m.clock.Now(); now.Add(tolerableSkew).Before(leaf.NotBefore) {
 		return &cert, Status{State: NotYet, Detail: fmt.Sprintf("it is valid from %s only; check the clock, which says %s", stamp(leaf.NotBefore), stamp(now)), Certificate: leaf}
 	}
 	return &cert, Status{State: Good, Certificate: leaf}

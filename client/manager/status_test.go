@@ -49,6 +49,7 @@ func TestStatusSaysWhatIsTheMatter(t *testing.T) {
 		"thirty days and a second":  {wait: 60*day - hour - 2*time.Second, want: manager.Good},
 		"thirty days":               {wait: 60*day - hour, want: manager.Expiring, detail: "expires at", issues: true},
 		"expired":                   {wait: 91 * day, want: manager.Expiring, detail: "expired at", issues: true},
+		"valid in four minutes":     {wait: -hour - 4*time.Minute, want: manager.Good},
 		"not valid yet":             {wait: -3 * hour, want: manager.NotYet, detail: "check the clock"},
 	} {
 		t.Run(name, func(t *testing.T) {
