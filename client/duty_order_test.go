@@ -170,7 +170,7 @@ func orderDuties() map[string]func(*attempt) {
 		},
 		"order-not-ready:0": func(w *attempt) {
 			w.connect().inject().refuses(client.ErrOrderNotReady)
-			require.LessOrEqual(w.t, w.count(mockca.Finalize), 5)
+			require.LessOrEqual(w.t, w.count(mockca.Finalize), 12)
 		},
 		"order-invalid":             invalid(client.ErrUnauthorized, "at the last moment"),
 		"order-invalid:subproblems": invalid(client.ErrUnauthorized, "a.example was refused", "b.example was refused"),
