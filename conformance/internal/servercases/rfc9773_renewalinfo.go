@@ -163,6 +163,7 @@ func renewalInfoCases() []spec {
 					{"RFC9773-5-13", "replaces that is no identifier", s.newOrder(a, dnsIDs([]string{name}), map[string]any{"replaces": "x"})},
 				} {
 					r := each.response
+					s.at(r)
 					if s.should(each.requirement, r.Status >= 400 && r.Status < 500, each.what+" is refused", "%s", r.Excerpt()) {
 						continue
 					}
