@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"crypto"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -275,6 +276,15 @@ func TestAlternateChains(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, picked.Warnings)
 	require.Contains(t, picked.URL, "alternate")
+	for i, c := range alt.Certificates[1:] { // which come with other leaves, too
+		sum := sha256.Sum256(c.Raw)
+		r = p.request(fmt.Sprintf("b%d.example", i))
+		r.Chain.Fingerprint = sum[:]
+		picked, err = a.Obtain(t.Context(), r)
+		require.NoError(t, err)
+		require.Empty(t, picked.Warnings)
+		require.Contains(t, picked.Chain, c.Raw)
+	}
 	r = p.request("c.example")
 	r.Chain.IssuerName = "Nobody"
 	picked, err = a.Obtain(t.Context(), r)
