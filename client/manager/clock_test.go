@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/acme-e2e/acme-e2e/challenge"
 	"github.com/acme-e2e/acme-e2e/client"
 	"github.com/acme-e2e/acme-e2e/client/manager"
 	"github.com/acme-e2e/acme-e2e/internal/clock"
@@ -109,4 +110,41 @@ func TestCertificatesThatAreRefusedLeadToNoFlood(t *testing.T) {
 		liveFor(t, m, 3*day)
 		require.NotNil(t, m.Certificate(), "it is tried for ever")
 	})
+}
+
+// sleeper is a solver during whose work time passes, as when a machine is
+// suspended.
+type sleeper struct{ sleep func() }
+
+func (s *sleeper) Present(context.Context, []challenge.Challenge) error {
+	if s.sleep != nil {
+		s.sleep()
+		s.sleep = nil
+	}
+	return nil
+}
+func (s *sleeper) CleanUp(context.Context, []challenge.Challenge) error { return nil }
+
+func TestAMachineSuspendedInTheMiddleOfAnOrder(t *testing.T) {
+	t.Parallel()
+	for name, d := range map[string]time.Duration{"for an hour": hour, "for longer than orders live": 8 * day} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ca, cfg, o := mockLife(t)
+			c := &jumping{}
+			o.Clock = c
+			o.Solvers = []client.SolverFor{{Type: challenge.HTTP01, Solver: &sleeper{sleep: func() {
+				c.ahead.Add(int64(d))
+				ca.Clock().Advance(d)
+			}}}}
+			m := newManager(t, cfg, o)
+			if err := m.ProvisionIfNeeded(t.Context()); err != nil {
+				require.Greater(t, d, day, "an order lives longer than that: %v", err)
+				require.NoError(t, m.ProvisionIfNeeded(t.Context()), "the next attempt")
+			}
+			st, err := m.Status(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, manager.Good, st.State)
+		})
+	}
 }
