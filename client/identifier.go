@@ -45,6 +45,9 @@ func DNS(name string) (Identifier, error) {
 	if _, err := netip.ParseAddr(ascii); err == nil {
 		return Identifier{}, fmt.Errorf("acme: %q is an address, not a host name; use IP", printable(name))
 	}
+	if isDigits(ascii[strings.LastIndexByte(ascii, '.')+1:]) { // RFC 1123, Section 2.1
+		return Identifier{}, fmt.Errorf("acme: %q ends in a number: it is neither a host name nor an address", printable(name))
+	}
 	if wildcard {
 		ascii = "*." + ascii
 	}

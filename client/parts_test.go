@@ -34,7 +34,7 @@ func TestIdentifiers(t *testing.T) {
 		"*.BÜCHER.example": "dns *.xn--bcher-kva.example", "xn--bcher-kva.example": "dns xn--bcher-kva.example", "faß.example": "dns xn--fa-hia.example",
 		"192.0.2.1": "ip 192.0.2.1", "2001:DB8:0:0::1": "ip 2001:db8::1", "[::1]": "ip ::1", "::ffff:192.0.2.1": "ip 192.0.2.1",
 		"": "", "a..example": "", "*": "", "*.*.example": "", "a.*.example": "", "*a.example": "", "a b": "", "-a.example": "", "a_b.example": "", "fe80::1%eth0": "",
-		strings.Repeat("a", 64) + ".example": "", strings.Repeat("a.", 130) + "example": "", "xn--a": "", "a/b": "", "a:80": "", "a.example\x00": "", "a-.example": "", "a.": "dns a", "1.2.3": "dns 1.2.3", "a--b.example": "dns a--b.example", "0-9.a1": "dns 0-9.a1", strings.Repeat("a", 63) + ".example": "dns " + strings.Repeat("a", 63) + ".example",
+		strings.Repeat("a", 64) + ".example": "", strings.Repeat("a.", 130) + "example": "", "xn--a": "", "a/b": "", "a:80": "", "a.example\x00": "", "a-.example": "", "a.": "dns a", "1.2.3": "", "256.0.0.1": "", "*.192.0.2.1": "", "7": "", "a.1": "", "a--b.example": "dns a--b.example", "0-9.a1": "dns 0-9.a1", strings.Repeat("a", 63) + ".example": "dns " + strings.Repeat("a", 63) + ".example",
 	} {
 		id, err := ParseIdentifier(in)
 		if strings.HasPrefix(want, "dns") {

@@ -77,8 +77,11 @@ func (m *Manager) register(ctx context.Context, key crypto.Signer) (*client.Acco
 	}
 	a, err := m.client.NewAccount(ctx, key, opts)
 	if err != nil {
-		if errors.Is(err, client.ErrUnauthorized) {
+		switch {
+		case errors.Is(err, client.ErrUnauthorized):
 			err = &AccountError{m.cfg.AccountKeyPath, err}
+		case errors.Is(err, client.ErrBadSignatureAlgorithm), errors.Is(err, client.ErrBadPublicKey):
+			err = m.fileError("account key", m.cfg.AccountKeyPath, fmt.Errorf("this CA does not take keys of its kind: %w", err))
 		}
 		return nil, err
 	}
@@ -110,11 +113,7 @@ func (m *Manager) accountKey(ctx context.Context) (crypto.Signer, error) {
 	for range 2 {
 		data, err := m.store.Load(ctx, storage.AccountKey)
 		if err == nil {
-			key, err := client.ParseKey(data)
-			if err != nil {
-				return nil, m.fileError("account key", m.cfg.AccountKeyPath, err)
-			}
-			return key, nil
+			return m.usableKey(data)
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return nil, m.fileError("account key", m.cfg.AccountKeyPath, err)
@@ -144,13 +143,23 @@ func (m *Manager) CheckAccountKey(ctx context.Context) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err == nil {
-		_, err = client.ParseKey(data)
-	}
 	if err != nil {
 		return m.fileError("account key", m.cfg.AccountKeyPath, err)
 	}
-	return nil
+	_, err = m.usableKey(data)
+	return err
+}
+
+// usableKey is the account's key, if it can sign requests.
+func (m *Manager) usableKey(data []byte) (crypto.Signer, error) {
+	key, err := client.ParseKey(data)
+	if err == nil {
+		_, err = m.client.Account(key, m.cfg.DirectoryURL) // looks at the key, and asks nobody
+	}
+	if err != nil {
+		return nil, m.fileError("account key", m.cfg.AccountKeyPath, err)
+	}
+	return key, nil
 }
 
 func (m *Manager) knownAccounts(ctx context.Context) map[string]knownAccount {

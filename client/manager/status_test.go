@@ -2,7 +2,10 @@ package manager_test
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -180,7 +183,9 @@ func TestAccountKeysOfEveryForm(t *testing.T) {
 			})
 		})
 	}
-	for _, bad := range []string{"", "garbage", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"} {
+	weak, err := x509.MarshalPKCS8PrivateKey(weakKey(t))
+	require.NoError(t, err)
+	for _, bad := range []string{"", "garbage", string(weak), "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"} {
 		synctest.Test(t, func(t *testing.T) {
 			ca, store := newFakeCA(t, 90*day), newMemStore()
 			store.values[storage.AccountKey] = []byte(bad)
@@ -192,6 +197,13 @@ func TestAccountKeysOfEveryForm(t *testing.T) {
 			require.Empty(t, ca.times("account"))
 		})
 	}
+}
+
+// weakKey has the 1024 bits of the last century.
+func weakKey(t testing.TB) *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 1024)
+	require.NoError(t, err)
+	return key
 }
 
 func TestAnInterruptedOrderIsGoneOnWith(t *testing.T) {
