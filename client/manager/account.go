@@ -81,7 +81,8 @@ func (m *Manager) register(ctx context.Context, key crypto.Signer) (*client.Acco
 		case errors.Is(err, client.ErrUnauthorized):
 			err = &AccountError{m.cfg.AccountKeyPath, err}
 		case errors.Is(err, client.ErrBadSignatureAlgorithm), errors.Is(err, client.ErrBadPublicKey):
-			err = m.fileError("account key", m.cfg.AccountKeyPath, fmt.Errorf("this CA does not take keys of its kind: %w", err))
+			err = &FileError{What: "account key", Path: m.cfg.AccountKeyPath, Err: err,
+				Advice: "this CA takes no keys of its kind: move it away to get another"}
 		}
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package manager_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,6 +23,19 @@ func mockLife(t testing.TB) (*mockca.CA, manager.Config, manager.Options) {
 	cfg := fileConfig(t.TempDir())
 	cfg.Domains, cfg.DirectoryURL, cfg.AgreeTerms = []string{"a.example"}, ca.DirectoryURL(), true
 	return ca, cfg, manager.Options{RootCAs: ca.Pool(), Solvers: []client.SolverFor{{Type: challenge.HTTP01, Solver: noSolver{}}}}
+}
+
+func TestAnAccountKeyThatTheCADoesNotTake(t *testing.T) {
+	t.Parallel()
+	ca, cfg, o := mockLife(t)
+	ca.ChangePolicy(func(p *mockca.Policy) { p.Algorithms = []string{"RS256"} })
+	m := newManager(t, cfg, o)
+	err := m.Provision(t.Context())
+	require.ErrorIs(t, err, client.ErrBadSignatureAlgorithm)
+	file, ok := errors.AsType[*manager.FileError](err)
+	require.True(t, ok, "%v", err)
+	require.Equal(t, cfg.AccountKeyPath, file.Path)
+	require.Contains(t, file.Advice, "move it away")
 }
 
 // A revoked certificate's window has passed (RFC 9773, Section 4.2): what a
