@@ -171,6 +171,9 @@ func (m *Manager) knownAccounts(ctx context.Context) map[string]knownAccount {
 			return make(map[string]knownAccount)
 		}
 	}
+	if all == nil { // "null"
+		all = make(map[string]knownAccount)
+	}
 	return all
 }
 

@@ -199,6 +199,25 @@ func TestAccountKeysOfEveryForm(t *testing.T) {
 	}
 }
 
+// A crash of the machine, or an editor, may leave anything in the state's files.
+func TestStateThatIsGarbageIsDoneWithout(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{storage.Accounts, storage.Renewal, storage.Pending} {
+		for _, garbage := range []string{"", "\x00\x00\x00", "{", "null", "[]", `"x"`, "7", `{"a":1}`, `{"https://ca.example/dir":null}`, `{"key":"x","csr":"AAAA","finalizing":true}`} {
+			synctest.Test(t, func(t *testing.T) {
+				ca, store := newFakeCA(t, 90*day), newMemStore()
+				m := fakeLife(t, ca, store, &events{}, nil)
+				require.NoError(t, m.Provision(t.Context()))
+				store.values[name] = []byte(garbage)
+				m = fakeLife(t, ca, store, &events{}, nil) // a process that knows nothing else
+				require.NoError(t, m.ProvisionIfNeeded(t.Context()), "%s is %q", name, garbage)
+				require.NoError(t, m.Provision(t.Context()), "%s is %q", name, garbage)
+				require.Len(t, ca.accounts, 1)
+			})
+		}
+	}
+}
+
 // weakKey has the 1024 bits of the last century.
 func weakKey(t testing.TB) *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 1024)
