@@ -11,6 +11,15 @@ import (
 // What scenarios do to clients and what is too particular for the catalogue of
 // faults.
 
+// catalogued is a fault of the catalogue, with its parameters if any.
+func catalogued(text string) mockca.Fault {
+	f, err := mockca.ParseFault(text)
+	if err != nil {
+		panic(err) // a test makes each of them
+	}
+	return f
+}
+
 // refuse answers with a problem, before anything is done.
 func refuse(name string, p mockca.Problem) mockca.Fault {
 	return mockca.Fault{Name: name, Doc: "the request is refused", Duty: "fail, and say why",

@@ -151,6 +151,7 @@ func refusedScenarios() (all []Scenario) {
 		spoil                    func(*Trial)
 	}{
 		{"wrong-key", "cert-wrong-key", "Refuses a certificate for another key", "Certifies another key than the CSR's.", func(t *Trial) { t.CA.Inject(mockca.CertWrongKey()) }},
+		{"wrong-names", "cert-wrong-names", "Refuses a certificate for other names", "Certifies other names than those ordered.", func(t *Trial) { t.CA.Inject(catalogued("cert-wrong-names")) }},
 		{"expired", "cert-expired", "Refuses a certificate that has expired", "Issues a certificate that expired an hour ago.", func(t *Trial) {
 			t.CA.ChangePolicy(func(p *mockca.Policy) {
 				p.Profiles = map[string]mockca.Profile{"classic": {Lifetime: time.Hour, Backdate: 2 * time.Hour}}
