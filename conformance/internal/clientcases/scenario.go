@@ -77,7 +77,7 @@ const Baseline = "rfc8555/7.4/issue"
 func All() []Scenario {
 	return slices.Concat(requestScenarios(), readScenarios(), nonceScenarios(), errorScenarios(), outageScenarios(), accountScenarios(), keyChangeScenarios(),
 		issueScenarios(), orderScenarios(), certificateScenarios(), challengeScenarios(), dns01Scenarios(), revocationScenarios(),
-		tlsALPN01Scenarios(), identifierScenarios(), renewalScenarios(), profileScenarios())
+		tlsALPN01Scenarios(), identifierScenarios(), renewalScenarios(), scheduleScenarios(), profileScenarios())
 }
 
 // Cases are all scenarios, bound to a client.

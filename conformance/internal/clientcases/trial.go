@@ -78,11 +78,13 @@ type Run struct {
 // run has the client do something, and waits for its end. One that does not end
 // is judged and ends the scenario.
 func (t *Trial) run(op Operation, change ...func(*Env)) *Run {
-	env := t.Env
+	return t.runIn(t.Context(), t.changed(change), op, false)
+}
+
+// runIn runs the client until it ends, or until ctx does, which endless clients
+// wait for.
+func (t *Trial) runIn(ctx context.Context, env Env, op Operation, endless bool) *Run {
 	env.Operation = op
-	for _, c := range change {
-		c(&env)
-	}
 	for _, dir := range []string{env.AccountDir, filepath.Dir(env.CertFile)} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			t.Inconclusive("%v", err)
@@ -90,7 +92,7 @@ func (t *Trial) run(op Operation, change ...func(*Env)) *Run {
 	}
 	out := newTail(outputLimit)
 	env.Output = out
-	ctx, cancel := context.WithTimeoutCause(t.Context(), t.patience, errPatience)
+	ctx, cancel := context.WithTimeoutCause(ctx, t.patience, errPatience)
 	defer cancel()
 	start := time.Now()
 	err := t.start(ctx, env)
@@ -101,7 +103,7 @@ func (t *Trial) run(op Operation, change ...func(*Env)) *Run {
 	}
 	r.Exchanges = t.record()
 	t.Logf("%s: %s after %.1f s and %d requests; it said: %s", op, r.ended(), r.Took.Seconds(), len(r.Exchanges), orNothing(r.Output))
-	if context.Cause(ctx) != nil {
+	if cause := context.Cause(ctx); cause != nil && (!endless || errors.Is(cause, errPatience)) {
 		t.Require(false, t.main(), "an end by itself", "it was still running after %s and was ended; it had sent %d requests; it said: %s", t.patience.Round(time.Second), len(r.Exchanges), excerpt(r.Output))
 	}
 	if names := t.world.strangers(); len(names) > 0 {
