@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"pebbleharness":                    {"internal"},
 	"mockca":                           {"internal"},
 	"conformance":                      {"mockca", "internal"},
+	"conformance/examples":             {},
 	"conformance/internal/servercases": {"conformance/internal", "internal"},
 	"conformance/internal/wire":        {"conformance/internal/suite", "internal"},
 	"conformance/internal/responder":   {"conformance/internal/suite", "internal"},

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -48,7 +50,7 @@ type Config struct {
 	RootCAs *x509.CertPool
 
 	UserAgent      string // put before the client's own (RFC 8555, Section 6.1)
-	AcceptLanguage string // languages for messages, such as "de, en;q=0.5"; none when empty
+	AcceptLanguage string // languages for messages, such as "de, en;q=0.5"; "en" when empty
 
 	Logger *slog.Logger // nil is silent; keys, MACs and JWS bodies are never logged
 	Clock  Clock        // nil is the machine's
@@ -114,11 +116,9 @@ func New(cfg Config) (*Client, error) {
 	if c.cfg.PollTimeout <= 0 {
 		c.cfg.PollTimeout = 10 * time.Minute
 	}
-	c.agent = []string{strings.TrimSpace(cfg.UserAgent + " acme-e2e-client/1 (Go)")}
-	c.jose = []string{"application/jose+json"} // RFC 8555, Section 6.2
-	if cfg.AcceptLanguage != "" {
-		c.lang = []string{cfg.AcceptLanguage}
-	}
+	c.agent = []string{strings.TrimSpace(cfg.UserAgent + " acme-e2e-client/1 net-http/" + strings.TrimPrefix(runtime.Version(), "go"))}
+	c.jose = []string{"application/jose+json"}          // RFC 8555, Section 6.2
+	c.lang = []string{cmp.Or(cfg.AcceptLanguage, "en")} // RFC 8555, Section 6.1
 	if strings.ContainsAny(cfg.UserAgent+cfg.AcceptLanguage, "\r\n\x00") {
 		return nil, errors.New("acme: UserAgent and AcceptLanguage must be single lines")
 	}

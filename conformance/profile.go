@@ -72,7 +72,7 @@ func Placeholders() map[string]string {
 		"dns_server": "host:port of the DNS server to update (RFC 2136) for dns-01; nothing for other challenges", "dns_host": "its host", "dns_port": "its port",
 		"dns_key_name": "name of the TSIG key (HMAC-SHA256)", "dns_key_secret": "its secret, base64",
 		"email": "contact", "agree_terms": "true, or nothing when the user has not agreed", "eab_kid": "key id of the external account; nothing without", "eab_key": "its MAC key, base64url",
-		"profile": "certificate profile; nothing without", "chain": "common name of the issuer to prefer; nothing without", "csr": "PEM file of the user's CSR; nothing without",
+		"profile": "certificate profile; nothing without", "chain": "common name of the issuer to prefer; nothing without",
 		"account_key_type": "rsa2048, p256, p384 or ed25519; nothing for the client's choice", "url": "what the operation is about",
 		"dir": "the client's working directory", "account_dir": "for account and state", "out": "for certificate and key", "cert_file": "for the chain", "key_file": "for the key",
 		"self": "this program",
@@ -242,7 +242,15 @@ func (p Profile) run(ctx context.Context, env Env) error {
 			vars = append(vars, name+"="+value)
 		}
 	}
-	return process.Run(ctx, process.Command{Args: expand(command, v), Env: vars, Dir: env.Dir, Output: env.Output})
+	args := expand(command, v)
+	if filepath.Base(args[0]) != args[0] { // as seen from here, not from the client's directory
+		program, err := filepath.Abs(args[0])
+		if err != nil {
+			return err
+		}
+		args[0] = program
+	}
+	return process.Run(ctx, process.Command{Args: args, Env: vars, Dir: env.Dir, Output: env.Output})
 }
 
 // values are the placeholders for a run.
@@ -251,7 +259,7 @@ func values(env Env) map[string]string {
 	v := map[string]string{
 		"directory": env.Directory, "ca_bundle": env.CABundle, "roots": env.Roots, "domains": strings.Join(env.Domains, ","), "challenge": env.Challenge,
 		"email": env.Email, "eab_kid": env.EABKeyID, "eab_key": base64.RawURLEncoding.EncodeToString(env.EABKey), "profile": env.Profile, "chain": env.Chain,
-		"csr": env.CSRFile, "account_key_type": env.KeyType, "url": env.URL, "dir": env.Dir, "account_dir": env.AccountDir, "out": filepath.Dir(env.CertFile),
+		"account_key_type": env.KeyType, "url": env.URL, "dir": env.Dir, "account_dir": env.AccountDir, "out": filepath.Dir(env.CertFile),
 		"cert_file": env.CertFile, "key_file": env.KeyFile, "self": self,
 	}
 	if len(env.Domains) > 0 {

@@ -1,8 +1,11 @@
 package manager
 
 import (
+	"cmp"
 	"context"
 	"crypto"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +23,24 @@ type knownAccount struct {
 	URL        string `json:"url"`
 	Thumbprint string `json:"thumbprint"`
 	Email      string `json:"email,omitempty"`
+	Key        string `json:"key,omitempty"` // its name in the store; storage.AccountKey when empty
+}
+
+// accountKeyName is where the key for the configured CA is. A key belongs to one
+// account only (RFC 8555, Section 11.1): when the usual one has an account at
+// another CA, this one gets a key of its own, beside the other state.
+func (m *Manager) accountKeyName(ctx context.Context) string {
+	all := m.knownAccounts(ctx)
+	if known, ok := all[m.cfg.DirectoryURL]; ok {
+		return cmp.Or(known.Key, storage.AccountKey)
+	}
+	for _, other := range all {
+		if cmp.Or(other.Key, storage.AccountKey) == storage.AccountKey {
+			sum := sha256.Sum256([]byte(m.cfg.DirectoryURL))
+			return storage.AccountKey + "-" + hex.EncodeToString(sum[:8])
+		}
+	}
+	return storage.AccountKey
 }
 
 // AccountError says that the CA no longer lets the account order anything.
@@ -79,9 +100,9 @@ func (m *Manager) register(ctx context.Context, key crypto.Signer) (*client.Acco
 	if err != nil {
 		switch {
 		case errors.Is(err, client.ErrUnauthorized):
-			err = &AccountError{m.cfg.AccountKeyPath, err}
+			err = &AccountError{m.accountKeyPath(m.accountKeyName(ctx)), err}
 		case errors.Is(err, client.ErrBadSignatureAlgorithm), errors.Is(err, client.ErrBadPublicKey):
-			err = &FileError{What: "account key", Path: m.cfg.AccountKeyPath, Err: err,
+			err = &FileError{What: "account key", Path: m.accountKeyPath(m.accountKeyName(ctx)), Err: err,
 				Advice: "this CA takes no keys of its kind: move it away to get another"}
 		}
 		return nil, err
@@ -104,20 +125,21 @@ func (m *Manager) forgetAccount(ctx context.Context) {
 	m.acct = nil
 	m.mu.Unlock()
 	all := m.knownAccounts(ctx)
-	delete(all, m.cfg.DirectoryURL)
+	all[m.cfg.DirectoryURL] = knownAccount{Key: all[m.cfg.DirectoryURL].Key}
 	m.saveAccounts(ctx, all)
 }
 
 // accountKey loads the key, or makes it. Of two that make it at once one wins,
 // and both use that.
 func (m *Manager) accountKey(ctx context.Context) (crypto.Signer, error) {
+	name := m.accountKeyName(ctx)
 	for range 2 {
-		data, err := m.store.Load(ctx, storage.AccountKey)
+		data, err := m.store.Load(ctx, name)
 		if err == nil {
-			return m.usableKey(data)
+			return m.usableKey(name, data)
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
-			return nil, m.fileError("account key", m.cfg.AccountKeyPath, err)
+			return nil, m.fileError("account key", m.accountKeyPath(name), err)
 		}
 		key, err := client.GenerateKey(client.P256)
 		if err != nil {
@@ -127,38 +149,47 @@ func (m *Manager) accountKey(ctx context.Context) (crypto.Signer, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err = m.store.Create(ctx, storage.AccountKey, pem); err == nil {
+		if err = m.store.Create(ctx, name, pem); err == nil {
 			return key, nil
 		}
 		if !errors.Is(err, fs.ErrExist) {
-			return nil, &FileError{What: "new account key", Path: m.cfg.AccountKeyPath, Writing: true, Advice: "nothing was asked of the CA: make the directory, make room, or let the user that this runs as write there", Err: err}
+			return nil, &FileError{What: "new account key", Path: m.accountKeyPath(name), Writing: true, Advice: "nothing was asked of the CA: make the directory, make room, or let the user that this runs as write there", Err: err}
 		}
 	}
-	return nil, m.fileError("account key", m.cfg.AccountKeyPath, errors.New("it appears and disappears"))
+	return nil, m.fileError("account key", m.accountKeyPath(name), errors.New("it appears and disappears"))
+}
+
+// accountKeyPath is the file of an account key, for people.
+func (m *Manager) accountKeyPath(name string) string {
+	if name == storage.AccountKey {
+		return m.cfg.AccountKeyPath
+	}
+	return m.statePath(name)
 }
 
 // CheckAccountKey reads the account's key, if there is one, so that a key that
 // can't be used is known before it is needed. It makes none.
 func (m *Manager) CheckAccountKey(ctx context.Context) error {
-	data, err := m.store.Load(ctx, storage.AccountKey)
+	name := m.accountKeyName(ctx)
+	data, err := m.store.Load(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return m.fileError("account key", m.cfg.AccountKeyPath, err)
+		return m.fileError("account key", m.accountKeyPath(name), err)
 	}
-	_, err = m.usableKey(data)
+	_, err = m.usableKey(name, data)
 	return err
 }
 
 // usableKey is the account's key, if it can sign requests.
-func (m *Manager) usableKey(data []byte) (crypto.Signer, error) {
+func (m *Manager) usableKey(name string, data []byte) (crypto.Signer, error) {
 	key, err := client.ParseKey(data)
 	if err == nil {
 		_, err = m.client.Account(key, m.cfg.DirectoryURL) // looks at the key, and asks nobody
 	}
 	if err != nil {
-		return nil, m.fileError("account key", m.cfg.AccountKeyPath, err)
+		return nil, m.fileError("account key", m.accountKeyPath(name), err)
 	}
 	return key, nil
 }
@@ -179,7 +210,11 @@ func (m *Manager) knownAccounts(ctx context.Context) map[string]knownAccount {
 
 func (m *Manager) rememberAccount(ctx context.Context, a *client.Account) {
 	all := m.knownAccounts(ctx)
-	all[m.cfg.DirectoryURL] = knownAccount{URL: a.URL(), Thumbprint: a.Thumbprint(), Email: m.cfg.Email}
+	known := knownAccount{URL: a.URL(), Thumbprint: a.Thumbprint(), Email: m.cfg.Email}
+	if name := m.accountKeyName(ctx); name != storage.AccountKey {
+		known.Key = name
+	}
+	all[m.cfg.DirectoryURL] = known
 	m.saveAccounts(ctx, all)
 }
 
@@ -236,7 +271,7 @@ func (m *Manager) accountTrouble(ctx context.Context, err error) error {
 		m.mu.Lock()
 		m.acct = nil // the next attempt takes the key that is there then
 		m.mu.Unlock()
-		return &AccountError{m.cfg.AccountKeyPath, why}
+		return &AccountError{m.accountKeyPath(m.accountKeyName(ctx)), why}
 	}
 	return err
 }

@@ -233,6 +233,7 @@ func (k *killTest) run(t *testing.T, n int) (point string, ok bool) {
 		require.NoError(t, m.ProvisionIfNeeded(t.Context()))
 		old = m.Certificate().Leaf.Raw
 		require.NoError(t, k.ca.SetRenewalInfo(m.Certificate().Leaf, pebbleharness.RenewalInfo{Start: time.Now().Add(-2 * time.Hour), End: time.Now().Add(-time.Hour)}))
+		require.NoError(t, os.Remove(filepath.Join(cfg.CertPath+".acme", storage.Renewal)), "so that the CA is asked again")
 	}
 	k.witness.reset()
 

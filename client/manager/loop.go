@@ -97,14 +97,17 @@ func (m *Manager) done(out Outcome) {
 }
 
 // failedNow plans after a failure.
-func (m *Manager) failedNow(err error) {
+func (m *Manager) failedNow(ctx context.Context, err error) {
 	now := m.clock.Now().Round(0)
 	whole := time.Duration(defaultPeriod)
-	if c := m.current.Load(); c != nil {
+	c := m.current.Load()
+	var kept notes
+	if c != nil {
 		whole = lifetime(c.Leaf)
+		kept = m.loadNotes(ctx).of(c.Leaf)
 	}
 	m.mu.Lock()
-	m.failed++
+	m.failed = max(m.failed, kept.Failed) + 1
 	n := m.failed
 	m.mu.Unlock()
 	pause := backoff(n, whole)
@@ -116,5 +119,9 @@ func (m *Manager) failedNow(err error) {
 		at = earliest(told, now.Add(longestRetry)).Add(between(0, time.Second))
 	}
 	m.lookAt(at)
+	if c != nil {
+		kept.Failed, kept.RetryAt = n, at
+		m.saveNotes(ctx, kept)
+	}
 	m.emit(Event{Kind: EventFailed, Err: err, At: at})
 }

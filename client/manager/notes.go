@@ -23,6 +23,8 @@ type notes struct {
 	IssuedAt    time.Time `json:"issuedAt,omitzero"`
 	Hasty       int       `json:"hasty,omitempty"`    // certificates in a row replaced early in life
 	Announce    bool      `json:"announce,omitempty"` // hooks have not run yet
+	Failed      int       `json:"failed,omitempty"`   // attempts in a row to replace it
+	RetryAt     time.Time `json:"retryAt,omitzero"`   // not before, after a failure (RFC 9773, Section 4.2)
 
 	Window      client.Window `json:"window,omitzero"`  // RFC 9773, Section 4.2
 	Pick        time.Time     `json:"renewAt,omitzero"` // the moment chosen in it, once and for all

@@ -63,7 +63,7 @@ func (m *Manager) ensure(ctx context.Context, how mode) (Outcome, error) {
 	out, err := m.work(ctx, how)
 	if err != nil {
 		if ctx.Err() == nil {
-			m.failedNow(err)
+			m.failedNow(ctx, err)
 		}
 		return out, err
 	}
@@ -95,6 +95,7 @@ func (m *Manager) work(ctx context.Context, how mode) (Outcome, error) {
 	switch {
 	case out.Renewed:
 		m.announce(ctx, out.Certificate)
+		m.renewalInfo(ctx, out.Certificate, false) // RFC 9773, Section 4.3: right after the issuance
 	case err == nil:
 		m.announceLate(ctx, out.Certificate)
 	}
@@ -164,6 +165,10 @@ func (m *Manager) assess(ctx context.Context, how mode) (Status, error) {
 		suggested = n.Window.Start
 	}
 	if st = m.judge(st, n, suggested); st.State != Good {
+		if now := m.clock.Now(); how == atOnce && now.Before(n.RetryAt) && now.Before(st.Certificate.NotAfter) {
+			m.log.Warn("acme: renewing failed a short while ago; the certificate in place is still good", "failures", n.Failed, "next", n.RetryAt)
+			st.State, st.Detail, st.RenewAt = Good, "", n.RetryAt
+		}
 		return st, nil
 	}
 	if p, err := m.loadPending(ctx); err != nil {

@@ -174,6 +174,10 @@ func (r *provisioning) observe(e manager.Event) {
 // sayEvent says in a line what happened, where that is of interest to people.
 func sayEvent(tty *terminal, e manager.Event) {
 	switch e.Kind {
+	case manager.EventRenewalInfo:
+		if e.Explanation != "" { // RFC 9773, Section 4.2
+			tty.say("the CA explains when to renew: %s", e.Explanation)
+		}
 	case manager.EventWaiting:
 		tty.say("waiting for another process that is provisioning the same files")
 	case manager.EventAccount:

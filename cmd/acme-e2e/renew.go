@@ -97,6 +97,10 @@ func renewEvent(tty *terminal, e manager.Event) {
 		return
 	}
 	switch e.Kind {
+	case manager.EventRenewalInfo:
+		if e.Explanation != "" { // RFC 9773, Section 4.2
+			tty.say("%s the CA explains when to renew: %s", now(), e.Explanation)
+		}
 	case manager.EventOrdering:
 		tty.say("%s ordering: %s", now(), e.Status.Detail)
 	case manager.EventStored:

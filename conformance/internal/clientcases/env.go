@@ -69,7 +69,6 @@ type Env struct {
 	EABKey     []byte
 	Profile    string // empty: none
 	Chain      string // common name of the issuer to prefer; empty: the default chain
-	CSRFile    string // PEM; empty: the client makes key and CSR
 	KeyType    string // of the account: "rsa2048", "p256", "p384", "ed25519"; empty: the client's choice
 	URL        string // what the operation is about
 

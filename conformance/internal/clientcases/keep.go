@@ -16,6 +16,8 @@ const (
 	settled = 12 * time.Millisecond
 	// stuck is how long a client may do nothing without waiting on its clock.
 	stuck = 10 * time.Second
+	// keepPatience is for all the real time of such a run.
+	keepPatience = 2 * time.Minute
 )
 
 // kept is what came of keeping a certificate renewed.
@@ -27,6 +29,7 @@ type kept struct {
 // keep has the client keep a certificate renewed for some virtual time.
 func (t *Trial) keep(d time.Duration, change ...func(*Env)) *kept {
 	env := t.changed(change)
+	t.patience = max(t.patience, keepPatience)
 	clock := t.CA.Clock()
 	env.Clock = clock
 	k := &kept{begin: clock.Now()}

@@ -157,6 +157,7 @@ var switches = map[string]string{
 	"rfc9773/4.2/future":                    "always-renews",
 	"rfc9773/4.2/explanation":               "hides-explanation",
 	"rfc9773/4.2/inverted":                  "any-window",
+	"rfc9773/4.2/empty":                     "any-window",
 	"rfc9773/4.3/expired":                   "asks-for-expired",
 	"rfc9773/4.3/replaced":                  "asks-for-replaced",
 	"rfc9773/4.2/failing-ca":                "removes-old",

@@ -52,9 +52,6 @@ func (t *Trial) pair(env Env) (*pair, error) {
 	if len(p.chain) == 0 {
 		return nil, errors.New("no certificate in " + t.inside(certFile))
 	}
-	if env.CSRFile != "" {
-		return p, nil // the user has the key
-	}
 	if _, err := tls.LoadX509KeyPair(certFile, keyFile); err != nil {
 		return nil, fmt.Errorf("certificate and key don't work together: %w", err)
 	}

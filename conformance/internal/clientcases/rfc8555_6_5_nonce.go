@@ -33,12 +33,12 @@ func nonceScenarios() []Scenario {
 		{
 			ID: "rfc8555/6.5/bad-nonce-forever", Title: "Tries badNonce again a bounded number of times",
 			Requirements: []string{"RFC8555-6.5-12"},
-			Does:         "Refuses every nonce of newOrder.", Expects: "an end, after 30 requests at most",
+			Does:         "Refuses every nonce of newOrder.", Expects: "an end, after 50 requests at most",
 			Faults: []string{"bad-nonce-forever"},
 			Stage:  func(s *Stage) { s.inject(0, mockca.BadNonce(), at(mockca.NewOrder)) },
 			Play: func(t *Trial) {
 				r := t.run(Issue)
-				t.bounded(r.to(mockca.NewOrder), 30, t.main(), "attempts at newOrder")
+				t.bounded(r.to(mockca.NewOrder), 50, t.main(), "attempts at newOrder")
 				t.lacks(r, t.main(), "no order can be made")
 			},
 		},

@@ -48,7 +48,6 @@ const (
 	AskForTerms         Feature = "terms"    // can be run without agreeing to the terms of service
 	Profiles            Feature = "profiles" // draft-ietf-acme-profiles
 	ChooseChain         Feature = "chain"    // picks an alternate by the name of its issuer
-	OwnCSR              Feature = "csr"      // takes a CSR from the user
 	Renewal             Feature = "renew"    // renews what is due, and only that
 	Revocation          Feature = "revoke"
 	RevocationByKey     Feature = "revoke-by-key" // signed by the certificate's key
@@ -65,7 +64,7 @@ const (
 
 // Features are all of them.
 func Features() []Feature {
-	return []Feature{HTTP01, DNS01, TLSALPN01, AddressIdentifiers, Internationalized, ExternalAccounts, AskForTerms, Profiles, ChooseChain, OwnCSR, Renewal,
+	return []Feature{HTTP01, DNS01, TLSALPN01, AddressIdentifiers, Internationalized, ExternalAccounts, AskForTerms, Profiles, ChooseChain, Renewal,
 		Revocation, RevocationByKey, KeyRollover, AccountUpdate, AccountLookup, AccountDeactivation, Preauthorization, AuthzDeactivation, OrdersList, KeyTypes, Daemon}
 }
 
