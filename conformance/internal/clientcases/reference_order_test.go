@@ -197,15 +197,12 @@ func (v *visit) waitFor(o *order, last *wire.Response, states ...string) (*order
 }
 
 func (v *visit) finalize(o *order, key *wire.Key, ids []identifier) (*order, error) {
-	ready := o
-	var err error
-	if !v.on("finalizes-early") {
-		if o.Status == "pending" {
-			if ready, _, err = v.read(o); err != nil {
-				return nil, err
-			}
+	if o.Status == "pending" && !v.on("finalizes-early") {
+		now, last, err := v.read(o)
+		if err != nil {
+			return nil, err
 		}
-		if ready, err = v.waitFor(ready, nil, "pending"); err != nil {
+		if _, err := v.waitFor(now, last, "pending"); err != nil {
 			return nil, err
 		}
 	}

@@ -15,9 +15,10 @@ const TestOrganization = "acme-e2e TEST CA - do not trust"
 // testNotice is what a person reads in a leaf.
 const testNotice = "acme-e2e TEST certificate - do not trust"
 
-// testPolicy is an identifier under 2.25, where a UUID makes it unique
-// (ITU-T X.667): 2.25.238291418061438271043817412387419284711.
-const testPolicy = "2.25.238291418061438271043817412387419284711"
+// testPolicy is an identifier under 2.999, the arc of examples (ITU-T X.660).
+// Its numbers are small: clients built with Go before 1.22 read no others, and
+// refuse the certificate.
+const testPolicy = "2.999.8555.1"
 
 // TestPolicy is the policy in every leaf, which no real CA asserts.
 func TestPolicy() x509.OID {
