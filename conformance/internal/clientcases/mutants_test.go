@@ -121,7 +121,7 @@ var switches = map[string]string{
 	"rfc8555/9.1/single":                    "needs-two",
 	"rfc8555/11.4/other-blocks":             "installs-anything",
 	"rfc8555/7.5.1/response":                "odd-response",
-	"rfc8555/7.5.1/polling":                 "polls-fast",
+	"rfc8555/7.5.1/polling":                 "polls-fast polls-early",
 	"rfc8555/7.5.1/no-early-polls":          "polls-early",
 	"rfc8555/7.5.1/response-refused":        "leaves-response",
 	"rfc8555/7.5.1/validation-fails":        "leaves-response",
