@@ -39,7 +39,7 @@ const (
 )
 
 // PlanClient plans a run against a client. Plan.Timeout is the time for one
-// scenario, 2 minutes when 0; a run of the client may take 45 s of it.
+// scenario, 2 minutes when 0; one run of the client may take three eighths of it.
 func PlanClient(client TestedClient, plan Plan) (*ClientRun, error) {
 	if client.Run == nil {
 		return nil, fmt.Errorf("the client %q has no Run", client.Name)
@@ -71,7 +71,10 @@ func knownFeature(f Feature) bool {
 
 // patience with one run of the client leaves some time for the judge.
 func patience(scenario time.Duration) time.Duration {
-	return min(45*time.Second, scenario*3/4)
+	if scenario <= time.Minute {
+		return scenario * 3 / 4
+	}
+	return scenario * 3 / 8
 }
 
 // Describe says in a line what the run will do.

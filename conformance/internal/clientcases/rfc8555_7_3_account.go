@@ -52,7 +52,7 @@ func accountScenarios() []Scenario {
 			},
 			Play: func(t *Trial) {
 				r := t.run(Issue)
-				t.eachShould(r.to(mockca.NewAccount), t.main(), "no agreement", func(r *request) string {
+				t.eachShould(r.to(mockca.NewAccount), "RFC8555-7.3-16", "no agreement", func(r *request) string {
 					return unless(r.object()["termsOfServiceAgreed"] != true, "termsOfServiceAgreed is true")
 				})
 			},
