@@ -67,12 +67,18 @@ func run(r row, client string) result {
 }
 
 func (f *front) drive(r row, client string) (outcome, error) {
-	var o outcome
-	order, err := json.Marshal(job{
+	return job{
 		Client: client, Directory: f.directory(), RootPEM: f.rootPEM(), ResponderPort: f.pebble.HTTPPort,
 		Names: r.Names, Issuances: r.issuances(client), Parallel: r.Parallel, Concurrency: r.Concurrency, AlwaysValid: r.AlwaysValid, Unlimited: r.Unlimited,
 		WarmUp: r.RetryAfterOrder == 0, Budget: r.Budget, Cap: r.Cap,
-	})
+	}.run(func() { f.begin(r) })
+}
+
+// run has the job done by a process of its own. It calls begin when the client
+// is ready, before anything is measured.
+func (j job) run(begin func()) (outcome, error) {
+	var o outcome
+	order, err := json.Marshal(j)
 	if err != nil {
 		return o, err
 	}
@@ -95,7 +101,7 @@ func (f *front) drive(r row, client string) (outcome, error) {
 	if err := cmd.Start(); err != nil {
 		return o, err
 	}
-	hung := time.AfterFunc(registering+r.Cap+30*time.Second, func() { _ = cmd.Process.Kill() })
+	hung := time.AfterFunc(registering+j.Cap+30*time.Second, func() { _ = cmd.Process.Kill() })
 	defer hung.Stop()
 	err = func() error {
 		if _, err := fmt.Fprintf(in, "%s\n", order); err != nil {
@@ -105,7 +111,7 @@ func (f *front) drive(r row, client string) (outcome, error) {
 		if ready, err := lines.ReadString('\n'); err != nil || ready != "ready\n" {
 			return fmt.Errorf("not ready: %q, %v", ready, err)
 		}
-		f.begin(r)
+		begin()
 		if _, err := fmt.Fprintln(in, "go"); err != nil {
 			return err
 		}

@@ -35,6 +35,9 @@ type request struct {
 	message  *jws.Message // nil when there is none, or formErr
 	formErr  error
 
+	ordered    *newOrderPayload // see orderPayload
+	misordered *Problem
+
 	account *account // who signed; nil when signed by a key of no account
 	order   *order   // addressed, or made
 	authz   *authz

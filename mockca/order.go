@@ -178,9 +178,19 @@ type newOrderPayload struct {
 	Replaces    string       `json:"replaces"`
 }
 
+// orderPayload reads a payload of newOrder once: rules for an identifier look at
+// it, too.
+func (r *request) orderPayload() (*newOrderPayload, *Problem) {
+	if r.ordered == nil {
+		r.ordered = new(newOrderPayload)
+		r.misordered = r.decode(r.ordered)
+	}
+	return r.ordered, r.misordered
+}
+
 func (r *request) newOrder() (*Response, *Problem) {
-	var in newOrderPayload
-	if p := r.decode(&in); p != nil {
+	in, p := r.orderPayload()
+	if p != nil {
 		return nil, p
 	}
 	r.x.Identifiers = in.Identifiers

@@ -261,13 +261,15 @@ func (a *activeRule) concerns(q *request) bool {
 func (r *request) about(value string) bool {
 	ids := r.x.Identifiers
 	if ids == nil && r.message != nil && r.http.Method == http.MethodPost {
-		var in struct {
-			Identifiers []Identifier `json:"identifiers"`
-			Identifier  Identifier   `json:"identifier"`
-		}
-		if r.x.Endpoint == NewOrder || r.x.Endpoint == NewAuthz {
+		switch r.x.Endpoint {
+		case NewOrder:
+			if in, p := r.orderPayload(); p == nil {
+				ids = in.Identifiers
+			}
+		case NewAuthz:
+			var in struct{ Identifier Identifier }
 			if r.decode(&in) == nil {
-				ids = append(in.Identifiers, in.Identifier)
+				ids = []Identifier{in.Identifier}
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package pebbleharness_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,14 +19,22 @@ import (
 func BenchmarkStart(b *testing.B) {
 	for _, algorithm := range []string{"ecdsa", "rsa"} {
 		b.Run(algorithm, func(b *testing.B) {
+			var requests atomic.Int64
+			options := pebbleharness.Options{KeyAlgorithm: algorithm, Middleware: func(pebble http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					requests.Add(1)
+					pebble.ServeHTTP(w, r)
+				})
+			}}
 			for b.Loop() {
-				h, err := pebbleharness.Start(b.Context(), pebbleharness.Options{KeyAlgorithm: algorithm})
+				h, err := pebbleharness.Start(b.Context(), options)
 				require.NoError(b, err)
 				response, err := h.HTTPClient().Get(h.DirectoryURL())
 				require.NoError(b, err)
 				require.NoError(b, response.Body.Close())
 				h.Close()
 			}
+			b.ReportMetric(float64(requests.Load())/float64(b.N), "requests/op")
 		})
 	}
 }
