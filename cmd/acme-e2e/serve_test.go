@@ -342,7 +342,7 @@ func TestServeStopsWhileItIsUsed(t *testing.T) {
 		answered <- err
 	}()
 	for p.exchanges(t) == 0 { // until the request is there
-		time.Sleep(time.Millisecond)
+		require.NoError(t, t.Context().Err())
 	}
 	require.Zero(t, p.stop(), p.log.String())
 	require.NoError(t, <-answered)
