@@ -182,5 +182,12 @@ func selects(selector, id string) bool {
 }
 
 func describeCost(c suite.Cost) string {
-	return fmt.Sprintf("%d accounts, %d orders, %d failed validations", c.Accounts, c.Orders, c.FailedValidations)
+	return counted(c.Accounts, "account") + ", " + counted(c.Orders, "order") + ", " + counted(c.FailedValidations, "failed validation")
+}
+
+func counted(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }

@@ -53,7 +53,7 @@ func TestPlanPicksCases(t *testing.T) {
 		"should":          {Plan{Level: Should, Select: []string{"rfc8555"}}, offered, []string{"rfc8555/6.5/nonce-replayed", "rfc8555/7.1/index", "rfc8555/7.10/last"}, nil},
 		"not offered":     {Plan{Select: []string{"rfc9773"}}, nil, nil, []string{"rfc9773/4.2/window: not offered: renewalInfo"}},
 		"budget": {Plan{Select: []string{"rfc8555/6.5", "rfc8555/7.1"}, Budget: &Budget{}}, offered, []string{"rfc8555/7.1.1/meta", "rfc8555/7.1/index"},
-			[]string{"rfc8555/6.5/nonce-replayed: over the budget: it uses 1 accounts, 0 orders, 0 failed validations"}},
+			[]string{"rfc8555/6.5/nonce-replayed: over the budget: it uses 1 account, 0 orders, 0 failed validations"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := row.plan.withDefaults().prepare(someCases(), row.offered)

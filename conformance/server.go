@@ -36,7 +36,7 @@ func PlanServer(target Target, plan Plan) (*ServerRun, error) {
 // Describe says in a few lines what the run will do and use up.
 func (r *ServerRun) Describe() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d cases, %d at once, seed %d; at most %s", len(r.planned.run), r.plan.Jobs, r.plan.Seed, describeCost(r.planned.cost))
+	fmt.Fprintf(&b, "%s, %d at once, seed %d; at most %s", counted(len(r.planned.run), "case"), r.plan.Jobs, r.plan.Seed, describeCost(r.planned.cost))
 	if n := len(r.planned.skipped); n > 0 {
 		fmt.Fprintf(&b, "; %d not run", n)
 	}

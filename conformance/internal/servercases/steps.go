@@ -51,11 +51,25 @@ func (i *issued) leaf() *x509.Certificate { return i.chain[0] }
 // newKey makes a key, P-256 if no type is named.
 func (s *scene) newKey(kind ...wire.KeyType) *wire.Key {
 	kind = append(kind, wire.P256)
-	key, err := wire.NewKey(kind[0])
-	if err != nil {
-		s.inconclusive("%v", err)
+	type made struct {
+		key *wire.Key
+		err error
 	}
-	return key
+	done := make(chan made, 1)
+	go func() {
+		key, err := wire.NewKey(kind[0])
+		done <- made{key, err}
+	}()
+	select {
+	case m := <-done:
+		if m.err != nil {
+			s.inconclusive("%v", m.err)
+		}
+		return m.key
+	case <-s.ctx.Done(): // RSA takes its time where there is no processor to be had
+		s.inconclusive("the case was ended while it made a key: %v", context.Cause(s.ctx))
+		return nil
+	}
 }
 
 // name is a fresh DNS name.
