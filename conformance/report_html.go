@@ -26,7 +26,9 @@ var pages = sync.OnceValue(func() *template.Template {
 		"anchor":      anchor,
 		"headers":     headers,
 		"text":        printable,
-		"millis":      func(d time.Duration) string { return fmt.Sprintf("%.0f ms", float64(d)/float64(time.Millisecond)) },
+		"took":        took,
+		"spec":        shortSpec,
+		"again":       func(command, id string) string { return strings.ReplaceAll(command, "{case}", id) },
 		"percent":     percent,
 		"sequence":    sequence,
 		"number":      func(i int) int { return i + 1 },
@@ -38,31 +40,79 @@ var verdictMarks = map[suite.Verdict]string{
 	suite.Pass: "✓", suite.Fail: "✗", suite.Warn: "!", suite.Skip: "–", suite.Inconclusive: "?", suite.NotApplicable: "∅",
 }
 
-// htmlSection is a part of the page: the cases about one section of a standard.
+// htmlStandard is a part of the page, about one standard; htmlSection one of it,
+// with the cases whose first requirement it has.
+type htmlStandard struct {
+	Name     string
+	Sections []*htmlSection
+}
+
 type htmlSection struct {
-	Name    string
-	Summary Summary
-	Results []CaseResult
+	Name, Number string
+	Summary      Summary
+	Results      []CaseResult
+}
+
+// standards sorts results as the catalogue does: by standard, then by section.
+func (r *Report) standards() []*htmlStandard {
+	var all []*htmlStandard
+	for _, spec := range specs() {
+		standard := &htmlStandard{Name: shortSpec(spec)}
+		for _, result := range r.Results {
+			if of, number := cutSection(result.Section); of == spec {
+				standard.add(number, result)
+			}
+		}
+		slices.SortStableFunc(standard.Sections, func(a, b *htmlSection) int { return compareSections(a.Number, b.Number) })
+		if len(standard.Sections) > 0 {
+			all = append(all, standard)
+		}
+	}
+	return all
+}
+
+func (s *htmlStandard) add(number string, result CaseResult) {
+	i := slices.IndexFunc(s.Sections, func(section *htmlSection) bool { return section.Number == number })
+	if i < 0 {
+		i = len(s.Sections)
+		s.Sections = append(s.Sections, &htmlSection{Name: strings.TrimSpace(s.Name + " " + number), Number: number})
+	}
+	s.Sections[i].Results = append(s.Sections[i].Results, result)
+	s.Sections[i].Summary.count(result.Verdict)
+}
+
+// specs are the standards of the catalogue, in its order, and "" for what is
+// about none of them.
+func specs() []string {
+	var all []string
+	for _, r := range Requirements() {
+		if !slices.Contains(all, r.Spec) {
+			all = append(all, r.Spec)
+		}
+	}
+	return append(all, "")
+}
+
+// cutSection parts "RFC8555 7.4": the name of a draft may hold blanks.
+func cutSection(section string) (spec, number string) {
+	i := max(strings.LastIndex(section, " "), 0)
+	return section[:i], strings.TrimSpace(section[i:])
+}
+
+// shortSpec is a standard's name without the edition in parentheses.
+func shortSpec(spec string) string {
+	name, _, _ := strings.Cut(spec, " (")
+	return strings.Replace(name, "RFC", "RFC ", 1)
 }
 
 // WriteHTML writes the report as one page without external assets: a table of
 // contents by section, a filter, and for each case its findings and exchanges.
 func (r *Report) WriteHTML(w io.Writer) error {
-	var sections []htmlSection
-	for _, result := range r.Results {
-		i := slices.IndexFunc(sections, func(s htmlSection) bool { return s.Name == result.Section })
-		if i < 0 {
-			i = len(sections)
-			sections = append(sections, htmlSection{Name: result.Section})
-		}
-		sections[i].Results = append(sections[i].Results, result)
-		sections[i].Summary.count(result.Verdict)
-	}
 	return pages().Execute(w, struct {
 		*Report
-		Sections []htmlSection
-		Verdicts []htmlVerdict
-	}{r, sections, r.Summary.list()})
+		Standards []*htmlStandard
+		Verdicts  []htmlVerdict
+	}{r, r.standards(), r.Summary.list()})
 }
 
 type htmlVerdict struct {
@@ -98,6 +148,13 @@ func headers(h http.Header) string {
 	}
 	slices.Sort(lines)
 	return printable(strings.Join(lines, "\n"))
+}
+
+func took(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%.0f ms", float64(d)/float64(time.Millisecond))
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
 }
 
 func percent(part, whole int) string {
