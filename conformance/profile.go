@@ -139,6 +139,9 @@ func (p Profile) check() error {
 		if op != clientcases.Issue && !slices.Contains(clientcases.Features(), Feature(op)) {
 			errs = append(errs, fmt.Errorf("commands: there is no operation %q", op))
 		}
+		if c := p.Commands[op]; len(c) > 0 && (len(c[0]) != 1 || c[0][0] == "") {
+			errs = append(errs, fmt.Errorf("commands: %s: the first argument is the program, and in no group", op))
+		}
 		for _, a := range p.Commands[op] {
 			for _, text := range a {
 				errs = append(errs, checkPlaceholders("commands: "+string(op), text))
@@ -177,14 +180,17 @@ func (p Profile) Client() (TestedClient, error) {
 		return TestedClient{}, err
 	}
 	for _, op := range slices.Sorted(maps.Keys(p.Commands)) {
+		if len(p.Commands[op]) == 0 {
+			continue
+		}
 		program := expand(p.Commands[op], values(Env{}))[0]
 		if _, err := exec.LookPath(program); err != nil {
 			return TestedClient{}, fmt.Errorf("%s: the command for %s: %w", orUnnamed(p.Name), op, err)
 		}
 	}
 	c := TestedClient{Name: p.Name, Features: slices.Clone(p.Features), Run: p.run}
-	for op := range p.Commands {
-		if op != clientcases.Issue && !slices.Contains(c.Features, Feature(op)) {
+	for op, command := range p.Commands {
+		if op != clientcases.Issue && len(command) > 0 && !slices.Contains(c.Features, Feature(op)) {
 			c.Features = append(c.Features, Feature(op))
 		}
 	}

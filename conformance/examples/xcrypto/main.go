@@ -34,7 +34,7 @@ func main() {
 	flag.StringVar(&o.cert, "cert", "cert.pem", "file for the chain")
 	flag.StringVar(&o.key, "key", "key.pem", "file for its key")
 	flag.Parse()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 40*time.Second)
 	defer cancel()
 	if err := o.obtain(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "xcrypto:", err)
