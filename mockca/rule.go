@@ -82,10 +82,17 @@ type RuleState struct {
 }
 
 type rules struct {
-	list atomic.Pointer[[]*activeRule] // nil when there are none; copied when changed
+	list atomic.Pointer[ruleSet] // nil when there are none; copied when changed
 
 	mu     sync.Mutex
 	lastID RuleID
+}
+
+// ruleSet are the rules, in the order in which they were added, so that those
+// of other endpoints cost a request nothing.
+type ruleSet struct {
+	all []*activeRule
+	by  map[Endpoint][]*activeRule
 }
 
 // activeRule is a rule at work.
@@ -94,6 +101,7 @@ type activeRule struct {
 	rule      Rule
 	name      string
 	endpoints []Endpoint // nil: all
+	account   string     // that URLs of the account end with
 	conn      bool       // for connections, not for exchanges
 
 	mu      sync.Mutex
@@ -116,6 +124,7 @@ func (ca *CA) AddRule(rule Rule) (RuleID, error) {
 	if a.endpoints == nil {
 		a.endpoints = rule.Fault.Endpoints
 	}
+	a.account = "/" + strings.TrimPrefix(rule.When.Account, "/")
 	seed := rule.When.Seed
 	r := &ca.rules
 	r.mu.Lock()
@@ -212,7 +221,7 @@ func (ca *CA) Rules() []RuleState {
 
 func (r *rules) get() []*activeRule {
 	if list := r.list.Load(); list != nil {
-		return *list
+		return list.all
 	}
 	return nil
 }
@@ -222,7 +231,15 @@ func (r *rules) set(list []*activeRule) {
 		r.list.Store(nil)
 		return
 	}
-	r.list.Store(&list)
+	s := &ruleSet{all: list, by: make(map[Endpoint][]*activeRule)}
+	for _, e := range endpointList {
+		for _, a := range list {
+			if !a.conn && (len(a.endpoints) == 0 || slices.Contains(a.endpoints, e)) {
+				s.by[e] = append(s.by[e], a)
+			}
+		}
+	}
+	r.list.Store(s)
 }
 
 func (a *activeRule) spent() bool { return a.rule.Times > 0 && a.hits >= int64(a.rule.Times) }
@@ -234,8 +251,8 @@ func (r *rules) match(q *request) []*activeRule {
 		return nil
 	}
 	var hits []*activeRule
-	for _, a := range *list {
-		if !a.conn && a.concerns(q) && a.fire(q.x) {
+	for _, a := range list.by[q.x.Endpoint] {
+		if a.concerns(q) && a.fire(q.x) {
 			hits = append(hits, a)
 			q.x.Rules = append(q.x.Rules, a.name)
 		}
@@ -245,13 +262,10 @@ func (r *rules) match(q *request) []*activeRule {
 
 func (a *activeRule) concerns(q *request) bool {
 	w := &a.rule.When
-	if len(a.endpoints) > 0 && !slices.Contains(a.endpoints, q.x.Endpoint) {
-		return false
-	}
 	if w.Method != "" && !strings.EqualFold(w.Method, q.http.Method) {
 		return false
 	}
-	if w.Account != "" && q.x.Account != w.Account && !strings.HasSuffix(q.x.Account, "/"+strings.TrimPrefix(w.Account, "/")) {
+	if w.Account != "" && q.x.Account != w.Account && !strings.HasSuffix(q.x.Account, a.account) {
 		return false
 	}
 	return w.Identifier == "" || q.about(w.Identifier)
