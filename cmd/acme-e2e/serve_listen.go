@@ -66,13 +66,16 @@ func portError(err error, flag string) error {
 // serveBoth serves HTTP and HTTPS on one port: a connection that begins with a
 // TLS handshake is one. The function returned ends it.
 func serveBoth(l net.Listener, h http.Handler, certificate tls.Certificate, log *slog.Logger) (end func() error) {
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	errorLog := slog.NewLogLogger(log.Handler(), slog.LevelDebug)
+	// Two servers, as one sets HTTP/2 up for the first of its listeners only.
+	plain := &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second, ErrorLog: errorLog}
+	secure := &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second, ErrorLog: errorLog,
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}}
 	s := &splitter{Listener: l, done: make(chan struct{}), plain: make(chan net.Conn), secure: make(chan net.Conn)}
 	go s.run()
-	go func() { _ = server.Serve(&half{s, s.plain}) }()             // until it is closed
-	go func() { _ = server.ServeTLS(&half{s, s.secure}, "", "") }() // as above
-	return func() error { return errors.Join(server.Close(), s.Close()) }
+	go func() { _ = plain.Serve(&half{s, s.plain}) }()              // until it is closed
+	go func() { _ = secure.ServeTLS(&half{s, s.secure}, "", "") }() // as above
+	return func() error { return errors.Join(plain.Close(), secure.Close(), s.Close()) }
 }
 
 // splitter sorts connections by their first byte.

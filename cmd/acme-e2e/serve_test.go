@@ -309,13 +309,14 @@ func TestServeWritesWhatClientsNeed(t *testing.T) {
 	require.Equal(t, 2, bytes.Count(roots, []byte("BEGIN CERTIFICATE")))
 	bundle, err := os.ReadFile(r.CABundle)
 	require.NoError(t, err)
-	reader := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusting(bundle)}}}
+	reader := &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: trusting(bundle)}}}
 	defer reader.CloseIdleConnections()
 	for _, url := range []string{r.Directory, strings.Replace(r.Directory, "127.0.0.1", "localhost", 1), strings.Replace(r.Management, "http:", "https:", 1) + "/roots/0", r.Challtestsrv + "/api/status"} {
 		resp, err := reader.Get(url)
 		require.NoError(t, err, url)
 		require.NoError(t, resp.Body.Close())
 		require.Equal(t, http.StatusOK, resp.StatusCode, url)
+		require.Equal(t, strings.HasPrefix(url, "https:"), resp.ProtoMajor == 2, "%s is served by %s", url, resp.Proto)
 	}
 	require.Contains(t, p.management(t, "/api/rules"), `"fault": "bad-nonce:1"`)
 	require.Zero(t, p.stop(), p.log.String())
