@@ -226,3 +226,10 @@ func TestOurLibraryPassesEveryScenario(t *testing.T) {
 	require.Equal(t, len(conformance.ClientScenarios()), report.Summary.Pass)
 	require.NoError(t, report.WriteJSON(&bytes.Buffer{}))
 }
+
+// TestClientSkipsWhatTheClientCannotDo: a client without any feature has every
+// scenario as a subtest, and all of them skipped.
+func TestClientSkipsWhatTheClientCannotDo(t *testing.T) {
+	conformance.TestClient(t, conformance.TestedClient{Name: "nothing", Run: func(context.Context, conformance.Env) error { return nil }})
+	require.False(t, t.Failed())
+}

@@ -24,7 +24,9 @@
 // kept until the window changes; whichever comes first counts. The CA is asked
 // at its own pace (Retry-After). Certificates that are due again soon after they
 // were issued, because the CA's suggestion is stale or the clock is wrong, are
-// renewed once, and then after pauses that grow to a day.
+// renewed once, and then after pauses that grow to a day. After a failure nothing
+// is ordered before some time has passed, also by another process, as long as
+// the certificate in place is good; only Provision does not wait.
 //
 // # Files and crashes
 //

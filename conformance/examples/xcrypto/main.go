@@ -74,7 +74,7 @@ func (o options) obtain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	chain, _, err := client.CreateOrderCert(ctx, ready.FinalizeURL, csr, true)
+	chain, _, err := client.CreateCertFromOrder(ctx, ready, csr, true)
 	if err != nil {
 		return err
 	}
