@@ -42,6 +42,7 @@ type challenge struct {
 	err       *Problem
 	records   any // of the validation
 	tries     int
+	next      time.Time // try that is planned; zero when none is
 }
 
 func (z *authz) expiry() time.Time {
@@ -332,14 +333,14 @@ func (r *request) challengeObject() (*Response, *Problem) {
 		}
 	}
 	z.mu.Lock()
-	out := r.challengeJSON(z, c)
+	out, next := r.challengeJSON(z, c), c.next
 	z.mu.Unlock()
 	resp := JSONResponse(http.StatusOK, out)
 	if r.ca.on(HabitUpLink) {
 		resp.link(r.url(Authz, z.id), "up")
 	}
 	if out.Status == statusProcessing && r.policy.PollRetryAfter > 0 && r.ca.on(HabitRetryAfter) {
-		resp.retryAfter(r.policy.PollRetryAfter)
+		resp.retryAfter(max(r.policy.PollRetryAfter, next.Sub(r.now)+time.Second)) // Section 8.2: once the next try is over
 	}
 	return resp, nil
 }

@@ -82,7 +82,7 @@ func (ca *CA) beginValidation(r *request, z *authz, c *challenge) {
 			if why == nil || attempt > policy.ValidationRetries {
 				break
 			}
-			ca.failedAttempt(z, c, why, records)
+			ca.failedAttempt(z, c, why, records, ca.clock.Now().Add(policy.ValidationRetryWait))
 			if ca.clock.Sleep(ca.ctx, policy.ValidationRetryWait) != nil {
 				return
 			}
@@ -92,10 +92,10 @@ func (ca *CA) beginValidation(r *request, z *authz, c *challenge) {
 }
 
 // failedAttempt shows an error that is not the end: RFC 8555, Section 8.2.
-func (ca *CA) failedAttempt(z *authz, c *challenge, why *Problem, records any) {
+func (ca *CA) failedAttempt(z *authz, c *challenge, why *Problem, records any, next time.Time) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	c.err, c.records = why, records
+	c.err, c.records, c.next = why, records, next
 	c.tries++
 }
 

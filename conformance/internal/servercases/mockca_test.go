@@ -19,6 +19,9 @@ type stage struct {
 	options mockca.Options
 	policy  mockca.Policy
 	faults  []mockca.Fault
+	// resolver stands between the CA and the responder's DNS, if set.
+	resolver func(mockca.Exchanger) mockca.Exchanger
+	answers  *responder.Responder // once started
 }
 
 const binder = "conformance"
@@ -34,6 +37,7 @@ func everything() mockca.Policy {
 	p.RequireEAB = true
 	p.ChallengeTypes = append(p.ChallengeTypes, dnsPersist01)
 	p.PollRetryAfter = -1
+	p.UnguessableURLs = true
 	return p
 }
 
@@ -43,13 +47,15 @@ func (s *stage) start(t testing.TB) *Env {
 	answers, err := responder.Start(t.Context(), responder.Options{HTTPAddr: "127.0.0.1:0", TLSAddr: "127.0.0.1:0", DNSAddr: "127.0.0.1:0"})
 	require.NoError(t, err)
 	t.Cleanup(answers.Close)
+	s.answers = answers
 	o := s.options
 	o.Policy = &s.policy
 	o.Hierarchy.Roots = 2
 	v := &o.Validation
 	v.HTTPPort, v.TLSPort = answers.HTTPPort(), answers.TLSPort()
-	if v.DNS == nil {
-		v.DNS = mockca.NewResolver(answers.DNSAddr())
+	v.DNS = mockca.NewResolver(answers.DNSAddr())
+	if s.resolver != nil {
+		v.DNS = s.resolver(v.DNS)
 	}
 	ca := mockca.New(t, o)
 	ca.AddEAB(binder, bindingKey)
@@ -100,7 +106,6 @@ func play(t testing.TB, env *Env, cases []suite.Case) map[string]suite.Result {
 func TestMockcaPasses(t *testing.T) {
 	t.Parallel()
 	s := stage{policy: everything()}
-	s.policy.UnguessableURLs = true
 	s.policy.ValidationRetries, s.policy.PollRetryAfter = 1, time.Second
 	env := s.start(t)
 	for id, r := range play(t, env, Cases(env)) {

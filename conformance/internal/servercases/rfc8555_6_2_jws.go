@@ -118,7 +118,9 @@ func jwsCases() []spec {
 			}},
 		{id: "new-account-bad-signature", title: "newAccount's signature is verified with its jwk", requirements: []string{"RFC8555-6.2-29"}, does: "newAccount with the jwk of one key and the signature of another", newAccount: true,
 			message: func(s *scene, _ *account, m *wire.Message) {
-				jwk := s.newKey().JWK()
+				other := s.newKey()
+				m.Payload = encodePayload(s.accountPayload(other))
+				jwk := other.JWK()
 				m.Edit = func(h *wire.Header) { h.Set("jwk", jwk) }
 			}},
 		{id: "new-account-kid", title: "newAccount takes no kid", requirements: []string{"RFC8555-6.2-32"}, does: "newAccount signed by an account's key with its kid", newAccount: true, types: malformed,

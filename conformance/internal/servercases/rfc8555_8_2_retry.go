@@ -2,6 +2,7 @@ package servercases
 
 import (
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -36,7 +37,7 @@ func retriedValidation(s *scene) {
 		answer(w, r)
 	})
 	s.respond(a, challenge)
-	failing := s.watchRetries(a, challenge, &asked)
+	failing, announced := s.watchRetries(a, challenge, &asked)
 	if failing == "invalid" {
 		s.should("RFC8555-8.2-02", false, "a validation that failed is tried again", "the challenge became invalid after %d requests", asked.Load())
 		return
@@ -45,6 +46,11 @@ func retriedValidation(s *scene) {
 	final := s.settle(a, z)
 	s.should("RFC8555-8.2-02", final.status() == "valid", "a later request makes it valid", "%s: %s", final.status(), explain(final))
 	seen := s.env.Responder.HTTPSeen(responder.WellKnown + challenge.text("token"))
+	next := slices.IndexFunc(seen, func(v responder.HTTPSeen) bool { return v.Time.After(seen[0].Time.Add(time.Second)) })
+	if next > 0 && !announced.IsZero() {
+		late := seen[next].Time.Sub(announced)
+		s.should("RFC8555-8.2-07", late <= time.Second, "a Retry-After that lies after the next attempt", "the next attempt came %v later", late)
+	}
 	for i := 1; i < len(seen); i++ {
 		// Several places may ask at the same time: that is one attempt.
 		gap := seen[i].Time.Sub(seen[i-1].Time)
@@ -53,26 +59,30 @@ func retriedValidation(s *scene) {
 }
 
 // watchRetries looks at the challenge after the first failed request, until it
-// says so or is final.
-func (s *scene) watchRetries(a *account, challenge object, asked *atomic.Int64) string {
+// says so or is final. It returns the status, and when Retry-After says to come
+// again.
+func (s *scene) watchRetries(a *account, challenge object, asked *atomic.Int64) (status string, again time.Time) {
 	deadline := time.Now().Add(10 * time.Second)
 	for time.Now().Before(deadline) {
 		r := s.post(a, challenge.text("url"), nil)
 		o := objectOf(r)
 		if o.status() == "invalid" {
-			return "invalid"
+			return "invalid", again
 		}
 		if asked.Load() > 0 && o.member("error") != nil {
 			for _, requirement := range []string{"RFC8555-8.2-04", "RFC8555-7.1.6-03"} {
 				s.must(requirement, o.status() == "processing", "processing between attempts", "%s", o.status())
 			}
-			_, there, err := r.RetryAfter()
+			wait, there, err := r.RetryAfter()
 			s.must("RFC8555-8.2-05", there && err == nil, "Retry-After between attempts", "%q", r.Header.Get("Retry-After"))
 			s.must("RFC8555-8.2-06", o.member("error").text("type") != "", "an error for the attempt that failed", "%v", o["error"])
-			return o.status()
+			if there && err == nil {
+				again = time.Now().Add(wait)
+			}
+			return o.status(), again
 		}
 		s.pause(50 * time.Millisecond)
 	}
 	s.must("RFC8555-8.2-05", false, "an error and Retry-After between attempts", "neither within 10 s, after %d requests", asked.Load())
-	return "processing"
+	return "processing", again
 }
