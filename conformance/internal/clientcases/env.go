@@ -29,21 +29,25 @@ type Operation string
 
 // The operations. Each but Issue needs the feature of the same name.
 const (
-	Issue               Operation = "issue"         // get a certificate for Domains, in any case
-	Renew               Operation = "renew"         // what a timer runs: renew the certificate if it is due
-	Revoke              Operation = "revoke"        // revoke the certificate in CertFile, signed by the account
-	RevokeByKey         Operation = "revoke-by-key" // the same, signed by KeyFile
-	ChangeKey           Operation = "key-change"    // give the account a new key
-	UpdateAccount       Operation = "account-update"
-	FindAccount         Operation = "account-find"
-	DeactivateAccount   Operation = "account-deactivate"
-	PreAuthorize        Operation = "pre-authorize"    // an authorization for Domains[0], before any order
-	DeactivateAuthz     Operation = "authz-deactivate" // that at URL
-	ListOrders          Operation = "orders"           // their URLs, one a line, to Output
-	KeepRenewed         Operation = "daemon"           // until ctx ends
-	defaultEmail                  = "admin@conformance.test"
-	defaultDNSKeyName             = "acme."
-	defaultDNSKeySecret           = "b3VyIHNlY3JldCBmb3IgdXBkYXRlcyBvZiB6b25lcyE="
+	Issue             Operation = "issue"         // get a certificate for Domains, in any case
+	Renew             Operation = "renew"         // what a timer runs: renew the certificate if it is due
+	Revoke            Operation = "revoke"        // revoke the certificate in CertFile, signed by the account
+	RevokeByKey       Operation = "revoke-by-key" // the same, signed by KeyFile
+	ChangeKey         Operation = "key-change"    // give the account a new key
+	UpdateAccount     Operation = "account-update"
+	FindAccount       Operation = "account-find"
+	DeactivateAccount Operation = "account-deactivate"
+	PreAuthorize      Operation = "pre-authorize"    // an authorization for Domains[0], before any order
+	DeactivateAuthz   Operation = "authz-deactivate" // that at URL
+	ListOrders        Operation = "orders"           // their URLs, one a line, to Output
+	KeepRenewed       Operation = "daemon"           // until ctx ends
+)
+
+// What every client is told, unless a scenario wants something else.
+const (
+	defaultEmail        = "admin@conformance.test"
+	defaultDNSKeyName   = "acme."
+	defaultDNSKeySecret = "b3VyIHNlY3JldCBmb3IgdXBkYXRlcyBvZiB6b25lcyE="
 )
 
 // Env is what a client is told for one run. All files and directories are

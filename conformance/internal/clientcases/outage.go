@@ -59,7 +59,7 @@ func outageScenarios() []Scenario {
 			Does:         "Answers each request half a second late.", Expects: "a certificate",
 			Faults: []string{"latency"},
 			Stage: func(s *Stage) {
-				s.inject(0, alter("latency", func(_ *mockca.Exchange, r *mockca.Response) { r.Wire.Delay, r.Wire.RealTime = time500ms, true }))
+				s.inject(0, alter("latency", func(_ *mockca.Exchange, r *mockca.Response) { r.Wire.Delay, r.Wire.RealTime = halfASecond, true }))
 			},
 			Play: func(t *Trial) { t.obtains() },
 		},

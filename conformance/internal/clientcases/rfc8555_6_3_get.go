@@ -14,7 +14,7 @@ func readScenarios() []Scenario {
 			ID: "rfc8555/6.3/post-as-get", Title: "Objects are read by POST-as-GET",
 			Requirements: []string{"RFC8555-6.3-03", "RFC8555-6.3-04", "RFC8555-7.5-01", "RFC8555-7.4.2-01"},
 			Does:         "Issues a certificate, with an order that takes a second to finalize.", Expects: `POST with the payload "", GET only where there is nothing to hide`,
-			Stage: func(s *Stage) { s.Policy.AsyncFinalize, s.Policy.FinalizeDelay = true, time500ms },
+			Stage: func(s *Stage) { s.Policy.AsyncFinalize, s.Policy.FinalizeDelay = true, halfASecond },
 			Play: func(t *Trial) {
 				r := t.run(Issue)
 				open := []mockca.Endpoint{mockca.Directory, mockca.NewNonce, mockca.RenewalInfo, mockca.Terms, mockca.Issuer, mockca.OCSP, mockca.CRL}

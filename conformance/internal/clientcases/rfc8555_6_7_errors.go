@@ -10,7 +10,7 @@ import (
 
 // RFC 8555, Sections 6.6 and 6.7; RFC 9457: errors.
 
-const time500ms = 500 * time.Millisecond
+const halfASecond = 500 * time.Millisecond
 
 func errorScenarios() []Scenario {
 	return []Scenario{

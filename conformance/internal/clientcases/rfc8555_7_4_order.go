@@ -59,7 +59,7 @@ func orderScenarios() []Scenario {
 			Does:         "finalize answers without Location, and the order stays in processing for half a second.", Expects: "polls of the order, and a certificate",
 			Faults: []string{"order-url-changed"},
 			Stage: func(s *Stage) {
-				s.Policy.AsyncFinalize, s.Policy.FinalizeDelay = true, time500ms
+				s.Policy.AsyncFinalize, s.Policy.FinalizeDelay = true, halfASecond
 				s.inject(0, alter("order-url-changed", func(_ *mockca.Exchange, r *mockca.Response) { r.Header.Del("Location") }), at(mockca.Finalize, mockca.OrderURL))
 			},
 			Play: func(t *Trial) { t.obtains() },
@@ -195,7 +195,7 @@ func orderScenarios() []Scenario {
 			Does:         "From finalize on the order is for another name.", Expects: "a failure",
 			Faults: []string{"order-identifiers-changed"},
 			Stage: func(s *Stage) {
-				s.Policy.AsyncFinalize, s.Policy.FinalizeDelay = true, time500ms
+				s.Policy.AsyncFinalize, s.Policy.FinalizeDelay = true, halfASecond
 				s.inject(0, rewrite("order-identifiers-changed", func(m map[string]any) {
 					m["identifiers"] = []any{map[string]any{"type": "dns", "value": "evil.conformance.test"}}
 				}), at(mockca.Finalize))

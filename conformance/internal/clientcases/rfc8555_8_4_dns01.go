@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/acme-e2e/acme-e2e/mockca"
 )
@@ -79,22 +78,4 @@ func (t *Trial) txt(name string) (values []string) {
 		}
 	}
 	return values
-}
-
-// memory is what a validation saw, for the judge.
-type memory struct {
-	mu    sync.Mutex
-	notes []string
-}
-
-func (m *memory) note(s string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.notes = append(m.notes, s)
-}
-
-func (m *memory) all() []string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return slices.Clone(m.notes)
 }

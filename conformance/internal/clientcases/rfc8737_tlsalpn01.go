@@ -24,7 +24,7 @@ import (
 
 var acmeIdentifier = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 31}
 
-// shown is what a client showed at one handshake.
+// handshake is what a client showed at one handshake.
 type handshake struct {
 	err   error
 	state tls.ConnectionState
@@ -66,7 +66,7 @@ func serverName(id mockca.Identifier) string {
 	return id.Value
 }
 
-// showCertificate validates by tls-alpn-01 and leaves what it saw in m.
+// judgeALPN validates by tls-alpn-01 and leaves what it saw in m.
 func judgeALPN(port int, m *memory) func(context.Context, mockca.ValidationRequest) *mockca.Problem {
 	return func(_ context.Context, v mockca.ValidationRequest) *mockca.Problem {
 		if v.Type != "tls-alpn-01" {
@@ -135,7 +135,7 @@ func alpnProblems(h handshake, v mockca.ValidationRequest) (out []string) {
 	return out
 }
 
-// reports turns what a validation saw into findings.
+// report turns what a validation saw into findings.
 func (m *memory) report(t *Trial) {
 	for _, note := range m.all() {
 		requirement, text, _ := strings.Cut(note, " ")
