@@ -32,7 +32,8 @@ type Outcome struct {
 // ProvisionIfNeeded does nothing while the certificate in the store is good: it
 // is there, parses, matches its key, is for exactly the configured names, is not
 // about to expire and not inside the window that the CA suggests for its
-// renewal. Else it provisions. An order that a killed process left is gone on
+// renewal. Else it provisions. One that is not valid yet is left alone, with a
+// warning about the clock. An order that a killed process left is gone on
 // with.
 //
 // When another process is provisioning the same files it waits, and takes what
@@ -156,6 +157,9 @@ func (m *Manager) assess(ctx context.Context, how mode) (Status, error) {
 	case how == forced:
 		st.State, st.Detail = Forced, "it was asked for"
 		return st, nil
+	case st.State == NotYet: // another would not be valid sooner: it is the clock that is wrong
+		m.log.Warn("acme: the certificate in place is not valid yet", "detail", st.Detail)
+		st.State, st.Detail = Good, ""
 	case st.State != Good:
 		return st, nil
 	}

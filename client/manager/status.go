@@ -21,7 +21,7 @@ import (
 // State is what is the matter with the certificate.
 type State string
 
-// The states. All but Good are reasons to provision.
+// The states. All but Good and NotYet are reasons to provision.
 const (
 	Good       State = "good"
 	Missing    State = "missing"     // there is no certificate, or no key
@@ -54,7 +54,7 @@ type Status struct {
 // nothing; its error is that of a store that can't be read.
 func (m *Manager) Status(ctx context.Context) (Status, error) {
 	_, st, err := m.look(ctx)
-	if err != nil || st.State != Good {
+	if err != nil || st.State != Good && st.State != NotYet {
 		return st, err
 	}
 	n := m.loadNotes(ctx).of(st.Certificate)

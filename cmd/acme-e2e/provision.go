@@ -125,6 +125,9 @@ func (r *provisioning) run(ctx context.Context, cmd *cobra.Command, f *certFlags
 	if st.IssuedBy != "" && st.IssuedBy != cfg.DirectoryURL {
 		r.tty.say("%s the certificate is good, and from %s; --force gets one from %s", r.tty.paint("warning:", yellow), st.IssuedBy, cfg.DirectoryURL)
 	}
+	if st.State == manager.NotYet {
+		r.tty.say("%s %s", r.tty.paint("warning:", yellow), st.Detail)
+	}
 	r.doc.Certificate = describe(m.Certificate().Leaf, cfg)
 	if at := st.RenewAt.UTC(); !at.IsZero() {
 		r.doc.RenewAt = &at
