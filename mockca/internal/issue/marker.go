@@ -2,6 +2,7 @@ package issue
 
 import (
 	"crypto/x509"
+	"sync"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -31,24 +32,33 @@ func TestPolicy() x509.OID {
 
 // addTestPolicy writes the policy with its notice.
 func addTestPolicy(c *cryptobyte.Builder) {
-	id, err := TestPolicy().MarshalBinary()
+	der, err := testPolicyInfo()
 	if err != nil {
 		c.SetError(err)
 		return
 	}
-	addExtension(c, oidPolicies, false, func(c *cryptobyte.Builder) {
+	addExtension(c, oidPolicies, false, func(c *cryptobyte.Builder) { c.AddBytes(der) })
+}
+
+// testPolicyInfo is the extension's value, the same in every leaf.
+var testPolicyInfo = sync.OnceValues(func() ([]byte, error) {
+	id, err := TestPolicy().MarshalBinary()
+	if err != nil {
+		return nil, err
+	}
+	var b cryptobyte.Builder
+	b.AddASN1(cbasn1.SEQUENCE, func(c *cryptobyte.Builder) {
 		c.AddASN1(cbasn1.SEQUENCE, func(c *cryptobyte.Builder) {
+			c.AddASN1(cbasn1.OBJECT_IDENTIFIER, func(c *cryptobyte.Builder) { c.AddBytes(id) })
 			c.AddASN1(cbasn1.SEQUENCE, func(c *cryptobyte.Builder) {
-				c.AddASN1(cbasn1.OBJECT_IDENTIFIER, func(c *cryptobyte.Builder) { c.AddBytes(id) })
 				c.AddASN1(cbasn1.SEQUENCE, func(c *cryptobyte.Builder) {
+					c.AddASN1ObjectIdentifier(oidUserNotice)
 					c.AddASN1(cbasn1.SEQUENCE, func(c *cryptobyte.Builder) {
-						c.AddASN1ObjectIdentifier(oidUserNotice)
-						c.AddASN1(cbasn1.SEQUENCE, func(c *cryptobyte.Builder) {
-							c.AddASN1(cbasn1.UTF8String, func(c *cryptobyte.Builder) { c.AddBytes([]byte(testNotice)) })
-						})
+						c.AddASN1(cbasn1.UTF8String, func(c *cryptobyte.Builder) { c.AddBytes([]byte(testNotice)) })
 					})
 				})
 			})
 		})
 	})
-}
+	return b.Bytes()
+})
