@@ -59,6 +59,15 @@ func TestPageInABrowser(t *testing.T) {
 	b.eval(`location.hash = '#certificates'`)
 	b.until(`document.querySelectorAll('tbody tr').length === 1`)
 	b.show("certificates")
+	b.eval(`(() => { const f = document.querySelector('tbody form'); f.start.value = '2031-02-03T04:05:06'; f.end.value = '2031-02-04T04:05:06'; f.requestSubmit() })()`)
+	b.until(`document.querySelector('tbody').innerText.includes('by hand')`)
+	renewal, byHand, _ := w.ca.RenewalInfo(w.ca.Certificates()[0].Serial)
+	require.True(t, byHand)
+	require.Equal(t, "2031-02-03T04:05:06Z", renewal.Start.UTC().Format(time.RFC3339), "what is entered is in UTC")
+	w.ca.Clock().Advance(90 * 24 * time.Hour) // past its end
+	b.eval(`document.querySelector('[data-advance="1h"]').click()`)
+	b.until(`document.querySelector('tbody .expired')`)
+	w.ca.Clock().Advance(-90 * 24 * time.Hour)
 	b.eval(`document.querySelector('button.danger').click()`)
 	b.until(`document.querySelector('tbody .revoked')`)
 	require.False(t, w.ca.Certificates()[0].Revoked.IsZero())
@@ -94,6 +103,7 @@ func TestPageFitsAPhone(t *testing.T) {
 	} {
 		b.eval(`location.hash = '#` + view + `'`)
 		b.until(`document.querySelector('main ` + ready + `')`)
+		b.eval(`document.querySelectorAll('tbody details').forEach(d => d.open = true)`)
 		require.Empty(t, b.eval(`[...document.querySelectorAll('body *')].filter(e => !e.closest('.scroll, .diagram, #tabs, .skip, details:not([open]) > :not(summary)') && e.getBoundingClientRect().right > 391).map(e => e.outerHTML.slice(0, 80)).slice(0, 5)`), view)
 		require.LessOrEqual(t, b.eval(`document.documentElement.scrollWidth`), 390.0, view)
 		b.show("phone-" + view)
