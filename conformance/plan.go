@@ -121,19 +121,29 @@ func (p Plan) prepare(cases []suite.Case, offered map[suite.Capability]bool) (pl
 		b := *left
 		left = &b
 	}
+	paid := map[string]bool{} // what is shared and has been taken already
 	for _, c := range cases {
 		if !p.picks(c) {
 			continue
+		}
+		cost := c.Cost
+		for name, share := range c.Shares {
+			if !paid[name] {
+				cost = cost.Add(share)
+			}
 		}
 		missing := slices.IndexFunc(c.Needs, func(need suite.Capability) bool { return !offered[need] })
 		switch {
 		case missing >= 0:
 			out.skip(c, fmt.Sprintf("not offered: %s", c.Needs[missing]))
-		case !left.allows(c.Cost):
-			out.skip(c, fmt.Sprintf("over the budget: it uses %s", describeCost(c.Cost)))
+		case !left.allows(cost):
+			out.skip(c, fmt.Sprintf("over the budget: it uses %s", describeCost(cost)))
 		default:
 			out.run = append(out.run, c)
-			out.cost = out.cost.Add(c.Cost)
+			out.cost = out.cost.Add(cost)
+			for name := range c.Shares {
+				paid[name] = true
+			}
 		}
 	}
 	if len(out.run)+len(out.skipped) == 0 {

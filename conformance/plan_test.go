@@ -130,3 +130,19 @@ func TestRunsAtMostSoManyAtOnceAndTheLonelyAlone(t *testing.T) {
 		}
 	})
 }
+
+func TestPlanCountsOnceWhatIsShared(t *testing.T) {
+	t.Parallel()
+	shared := map[string]suite.Cost{"account": {Accounts: 1}}
+	cases := []suite.Case{
+		{ID: "a/1/a", Cost: suite.Cost{Orders: 1}, Shares: shared},
+		{ID: "a/1/b", Cost: suite.Cost{Accounts: 1}, Shares: shared},
+		{ID: "a/1/c", Cost: suite.Cost{Orders: 1}, Shares: shared},
+	}
+	got, err := Plan{Budget: &Budget{Accounts: 1, Orders: 2}}.withDefaults().prepare(cases, nil)
+	require.NoError(t, err)
+	require.Equal(t, suite.Cost{Accounts: 1, Orders: 2}, got.cost)
+	require.Len(t, got.run, 2)
+	require.Len(t, got.skipped, 1)
+	require.Equal(t, "a/1/b", got.skipped[0].ID)
+}

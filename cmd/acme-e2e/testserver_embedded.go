@@ -20,7 +20,7 @@ func (f *testServerFlags) embedded(ctx context.Context) (target conformance.Targ
 	if err != nil {
 		return target, func() {}, environmentError(err, "test-server needs free ports on 127.0.0.1")
 	}
-	target = conformance.Target{Domain: f.domain, Responder: r, ResolvesHere: true, Addresses: []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}}
+	target = conformance.Target{Domain: f.domain, ShareAccount: f.shareAccount, Responder: r, ResolvesHere: true, Addresses: []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}}
 	start := startPebble
 	if f.mockca {
 		start = startMockca

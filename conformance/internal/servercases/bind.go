@@ -9,13 +9,15 @@ import (
 func Cases(env *Env) []suite.Case {
 	var cases []suite.Case
 	for _, c := range all() {
+		itself, shares := c.cost.of(env)
 		cases = append(cases, suite.Case{
 			ID:           c.id,
 			Title:        c.title,
 			Requirements: c.requirements,
 			Does:         c.does,
 			Expects:      c.expects,
-			Cost:         suite.Cost{Accounts: c.cost.accounts, Orders: c.cost.orders, FailedValidations: c.cost.failures},
+			Cost:         itself,
+			Shares:       shares,
 			Alone:        c.alone,
 			Run:          func(t *suite.T) { c.judge(t, env) },
 		})

@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/acme-e2e/acme-e2e/conformance/internal/suite"
 	"github.com/acme-e2e/acme-e2e/conformance/internal/wire"
 )
 
@@ -28,7 +29,30 @@ type spec struct {
 }
 
 // cost is how much of a rate-limited server's patience a case takes, at most.
-type cost struct{ accounts, orders, failures int }
+type cost struct {
+	accounts int  // that other cases may use as well, where they are dear
+	own      int  // accounts that the case harms, or that must be new
+	orders   int  // beside those of the tour
+	failures int  // validations that fail
+	tour     bool // looks at what is shared: see tour
+}
+
+// of is what a case itself takes, and what it makes together with others.
+func (c cost) of(env *Env) (itself suite.Cost, shares map[string]suite.Cost) {
+	itself = suite.Cost{Accounts: c.accounts + c.own, Orders: c.orders, FailedValidations: c.failures}
+	shares = map[string]suite.Cost{}
+	tour := suite.Cost{Accounts: 1, Orders: 1}
+	if env.ShareAccount {
+		itself.Accounts, tour.Accounts = c.own, 0
+		if c.accounts > 0 || c.tour {
+			shares["account"] = suite.Cost{Accounts: 1}
+		}
+	}
+	if c.tour {
+		shares["tour"] = tour
+	}
+	return itself, shares
+}
 
 // need is what a case can't do without.
 type need string

@@ -15,7 +15,7 @@ func joseCases() []spec {
 			requirements: []string{"RFC7638-3-01"},
 			does:         "Sends newAccount with a jwk that has use and alg, and again without.",
 			expects:      "The same account.",
-			cost:         cost{accounts: 1},
+			cost:         cost{own: 1},
 			run: func(s *scene) {
 				key := s.newKey()
 				jwk := editJWK(key, func(members map[string]any) { members["use"], members["alg"] = "sig", "ES256" })

@@ -22,6 +22,7 @@ type stage struct {
 	// resolver stands between the CA and the responder's DNS, if set.
 	resolver func(mockca.Exchanger) mockca.Exchanger
 	answers  *responder.Responder // once started
+	ca       *mockca.CA           // likewise
 }
 
 const binder = "conformance"
@@ -58,6 +59,7 @@ func (s *stage) start(t testing.TB) *Env {
 		v.DNS = s.resolver(v.DNS)
 	}
 	ca := mockca.New(t, o)
+	s.ca = ca
 	ca.AddEAB(binder, bindingKey)
 	for _, f := range s.faults {
 		ca.Inject(f)

@@ -26,7 +26,7 @@ func transportCases() []spec {
 			requirements: []string{"RFC8555-5-01"},
 			does:         "Obtains a certificate and provokes errors.",
 			expects:      "Every body is valid UTF-8.",
-			needs:        []need{needsValidation}, cost: cost{accounts: 1, orders: 1},
+			needs:        []need{needsValidation}, cost: cost{tour: true},
 			run: func(s *scene) {
 				s.toured()
 				for _, x := range s.exchanges {
@@ -42,7 +42,7 @@ func transportCases() []spec {
 			requirements: []string{"RFC8555-6.1-01"},
 			does:         "Obtains a certificate and looks at every URL in answers.",
 			expects:      "The directory's, the headers' and the objects' URLs of ACME resources have the scheme https.",
-			needs:        []need{needsValidation}, cost: cost{accounts: 1, orders: 1},
+			needs:        []need{needsValidation}, cost: cost{tour: true},
 			run: allHTTPS,
 		},
 		{
@@ -72,7 +72,7 @@ func transportCases() []spec {
 			requirements: []string{"RFC8555-6.1-12"},
 			does:         "Obtains a certificate and looks at nonces and tokens.",
 			expects:      "None has padding or a character that is not in the alphabet.",
-			needs:        []need{needsValidation}, cost: cost{accounts: 1, orders: 1},
+			needs:        []need{needsValidation}, cost: cost{tour: true},
 			run: func(s *scene) {
 				t := s.toured()
 				for _, x := range s.exchanges {

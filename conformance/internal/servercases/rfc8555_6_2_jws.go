@@ -23,7 +23,7 @@ type badJWS struct {
 func (b badJWS) spec(section string) spec {
 	return spec{
 		id: section + b.id, title: b.title, requirements: b.requirements, does: b.does,
-		expects: "The request is refused.", cost: cost{accounts: 2, orders: 1},
+		expects: "The request is refused.", cost: cost{accounts: 1, own: 1, orders: 1},
 		run: func(s *scene) {
 			a, url := s.account(), s.url("newOrder")
 			m := wire.Message{Key: a.key, KID: a.url, Payload: encodePayload(map[string]any{"identifiers": dnsIDs([]string{s.name()})})}
@@ -163,7 +163,7 @@ func algorithmCase() spec {
 		requirements: []string{"RFC8555-6.2-34", "RFC8555-6.2-35", "RFC8555-6.2-36"},
 		does:         "Sends newOrder with an algorithm that nobody has.",
 		expects:      "400 badSignatureAlgorithm with the array algorithms, in which ES256 is.",
-		cost:         cost{accounts: 1},
+		cost:         cost{own: 1},
 		run: func(s *scene) {
 			a := s.account()
 			r := s.send(s.url("newOrder"), wire.Message{Key: a.key, KID: a.url, Payload: encodePayload(map[string]any{"identifiers": dnsIDs([]string{s.name()})}),
@@ -182,7 +182,7 @@ func weakKeyCase() spec {
 		requirements: []string{"RFC8555-6.2-37", "RFC8555-6.2-38", "RFC8555-6.2-40"},
 		does:         "Sends newAccount with a key of RSA with 1024 bits.",
 		expects:      "400 badPublicKey with a detail that says why; to take the key is unwise.",
-		cost:         cost{accounts: 1},
+		cost:         cost{own: 1},
 		run: func(s *scene) {
 			key := s.newKey(wire.RSA1024)
 			r := s.send(s.url("newAccount"), wire.Message{Key: key, Payload: encodePayload(s.accountPayload(key))})
@@ -224,7 +224,7 @@ func keyTypeCase(name string, kind wire.KeyType, requirement string, must bool) 
 		requirements: []string{requirement},
 		does:         "Creates an account with a key of type " + string(kind) + ".",
 		expects:      "201.",
-		cost:         cost{accounts: 1},
+		cost:         cost{own: 1},
 		run: func(s *scene) {
 			a := &account{key: s.newKey(kind)}
 			s.register(a)

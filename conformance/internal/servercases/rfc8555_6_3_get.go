@@ -13,7 +13,7 @@ func getCases() []spec {
 			requirements: []string{"RFC8555-6.3-01", "RFC8555-6.3-02", "RFC9110-15.5.6-01"},
 			does:         "Sends plain GETs to every resource of an account but the directory and newNonce.",
 			expects:      "405 with type malformed, and Allow.",
-			needs:        []need{needsValidation}, cost: cost{accounts: 1, orders: 1},
+			needs:        []need{needsValidation}, cost: cost{tour: true},
 			run: func(s *scene) {
 				t := s.toured()
 				for what, url := range t.protected(s) {
@@ -31,7 +31,7 @@ func getCases() []spec {
 			requirements: []string{"RFC8555-6.3-05"},
 			does:         "Reads the account, order, authorizations, challenges and certificate with a bad signature.",
 			expects:      "Each is refused.",
-			needs:        []need{needsValidation}, cost: cost{accounts: 1, orders: 1},
+			needs:        []need{needsValidation}, cost: cost{tour: true},
 			run: func(s *scene) {
 				t := s.toured()
 				for what, url := range t.readable() {
@@ -45,7 +45,7 @@ func getCases() []spec {
 			requirements: []string{"RFC8555-6.3-06", "RFC8555-7.4.2-12", "RFC8555-6.7-16"},
 			does:         "Reads the account, order, authorizations, challenges and certificate of one account as another.",
 			expects:      "Each is refused, as unauthorized or as if it were not there.",
-			needs:        []need{needsValidation}, cost: cost{accounts: 2, orders: 1},
+			needs:        []need{needsValidation}, cost: cost{own: 1, tour: true},
 			run: func(s *scene) {
 				t := s.toured()
 				stranger := s.ownAccount()
@@ -66,7 +66,7 @@ func getCases() []spec {
 			requirements: []string{"RFC8555-6.3-08"},
 			does:         "Reads the account, order, authorizations, challenges and certificate as their owner.",
 			expects:      "200 with the object.",
-			needs:        []need{needsValidation}, cost: cost{accounts: 1, orders: 1},
+			needs:        []need{needsValidation}, cost: cost{tour: true},
 			run: func(s *scene) {
 				t := s.toured()
 				for what, url := range t.readable() {

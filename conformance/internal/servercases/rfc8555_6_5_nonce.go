@@ -15,7 +15,7 @@ func nonceCases() []spec {
 			requirements: []string{"RFC8555-6.5-01"},
 			does:         "Obtains a certificate.",
 			expects:      "Each answer to a POST has Replay-Nonce.",
-			needs:        []need{needsValidation}, cost: cost{accounts: 1, orders: 1},
+			needs:        []need{needsValidation}, cost: cost{tour: true},
 			run: func(s *scene) {
 				for _, each := range s.toured().posts {
 					s.at(each.response)
@@ -28,7 +28,7 @@ func nonceCases() []spec {
 			requirements: []string{"RFC8555-6.5-02"},
 			does:         "Provokes errors by POST.",
 			expects:      "Each answer has Replay-Nonce.",
-			needs:        []need{needsValidation}, cost: cost{accounts: 1, orders: 1},
+			needs:        []need{needsValidation}, cost: cost{tour: true},
 			run: func(s *scene) {
 				for _, each := range s.toured().errors {
 					s.at(each.response)
@@ -93,7 +93,7 @@ func nonceCases() []spec {
 			requirements: []string{"RFC8555-6.5-16"},
 			does:         "Uses the nonce of one account's answer for another account's request to another resource.",
 			expects:      "It is accepted.",
-			cost:         cost{accounts: 2},
+			cost:         cost{accounts: 1, own: 1},
 			run: func(s *scene) {
 				a, b := s.account(), s.ownAccount()
 				nonce := s.post(a, a.url, nil).Header.Get("Replay-Nonce")

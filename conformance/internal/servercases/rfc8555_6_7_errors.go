@@ -30,7 +30,7 @@ func errorCases() []spec {
 			requirements: []string{"RFC8555-6.7-02", "RFC9457-3-01", "RFC9457-3.1.2-01", "RFC8555-6.7.1-04", "RFC8555-6.7-04", "RFC8555-6.7-03"},
 			does:         "Provokes errors in ten ways.",
 			expects:      "Each is application/problem+json, of a registered type if it is one of ACME's, with the status of the answer, and without a top-level identifier.",
-			needs:        []need{needsValidation}, cost: cost{accounts: 1, orders: 1},
+			needs:        []need{needsValidation}, cost: cost{tour: true},
 			run: problemDocuments,
 		},
 		{

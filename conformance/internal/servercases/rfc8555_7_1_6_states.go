@@ -17,7 +17,7 @@ func stateCases() []spec {
 			requirements: []string{"RFC8555-7.1.6-01", "RFC8555-7.1.6-06", "RFC8555-7.1.6-10", "RFC8555-7.1.6-17"},
 			does:         "Creates an account and an order for a new name.",
 			expects:      "valid; pending.",
-			cost:         cost{accounts: 1, orders: 1},
+			cost:         cost{own: 1, orders: 1},
 			run: func(s *scene) {
 				a := s.ownAccount()
 				s.must("RFC8555-7.1.6-17", objectOf(a.created).status() == "valid", "a new account is valid", "%s", a.created.Excerpt())

@@ -98,7 +98,7 @@ func directoryCases() []spec {
 			requirements: []string{"RFC8555-7.1-03"},
 			does:         "Obtains a certificate and provokes errors.",
 			expects:      "Each answer but the directory has a link to it with relation index.",
-			needs:        []need{needsValidation}, cost: cost{accounts: 1, orders: 1},
+			needs:        []need{needsValidation}, cost: cost{tour: true},
 			run: func(s *scene) {
 				t := s.toured()
 				answers := append([]step{{"HEAD newNonce", t.headNonce}, {"GET newNonce", t.getNonce}}, t.posts...)
@@ -114,7 +114,7 @@ func directoryCases() []spec {
 			requirements: []string{"RFC8555-7.1-04"},
 			does:         "Reads challenges before, while and after they are validated.",
 			expects:      "Each answer has a link to the authorization with relation up.",
-			needs:        []need{needsValidation}, cost: cost{accounts: 1, orders: 1},
+			needs:        []need{needsValidation}, cost: cost{tour: true},
 			run: func(s *scene) {
 				for _, each := range s.toured().challengeUps {
 					s.at(each.response)

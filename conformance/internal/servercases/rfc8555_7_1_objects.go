@@ -19,7 +19,7 @@ var (
 func objectCases() []spec {
 	look := func(name, title string, requirements []string, expects string, run func(*scene, *tour)) spec {
 		return spec{id: "rfc8555/" + name, title: title, requirements: requirements, does: "Obtains a certificate and looks at the objects on the way.",
-			expects: expects, needs: []need{needsValidation}, cost: cost{accounts: 1, orders: 1},
+			expects: expects, needs: []need{needsValidation}, cost: cost{tour: true},
 			run: func(s *scene) { run(s, s.toured()) }}
 	}
 	return []spec{
@@ -53,7 +53,7 @@ func objectCases() []spec {
 			requirements: []string{"RFC8555-7.1.2.1-01", "RFC8555-7.1.2.1-02", "RFC8555-7.1.2.1-04"},
 			does:         "Creates two orders and reads the account's list, with all pages.",
 			expects:      "An object with the array orders, in which both are.",
-			cost:         cost{accounts: 1, orders: 2},
+			cost:         cost{own: 1, orders: 2},
 			run: func(s *scene) {
 				a := s.ownAccount()
 				first, second := s.order(a, s.name()), s.order(a, s.name())
@@ -72,7 +72,7 @@ func objectCases() []spec {
 			requirements: []string{"RFC8555-7.1.2.1-03"},
 			does:         "Lets an order fail and reads the list.",
 			expects:      "It is not there.",
-			needs:        []need{needsFailures}, cost: cost{accounts: 1, orders: 1, failures: 1},
+			needs:        []need{needsFailures}, cost: cost{own: 1, orders: 1, failures: 1},
 			run: func(s *scene) {
 				a := s.ownAccount()
 				o, _ := s.failing(a, s.name())

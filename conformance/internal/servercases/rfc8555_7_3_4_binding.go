@@ -15,7 +15,7 @@ func bindingCases() []spec {
 			requirements: []string{"RFC8555-7.3.4-01", "RFC8555-7.3.4-10", "RFC8555-7.3.4-11"},
 			does:         "Sends newAccount without a binding.",
 			expects:      "externalAccountRequired just when the directory says so.",
-			cost:         cost{accounts: 1},
+			cost:         cost{own: 1},
 			run: func(s *scene) {
 				required := s.directory().Meta("externalAccountRequired") == true
 				s.may("RFC8555-7.3.4-01", "externalAccountRequired: %v", required)
@@ -32,7 +32,7 @@ func bindingCases() []spec {
 			requirements: []string{"RFC8555-7.3.4-12"},
 			does:         "Sends newAccount with a binding of a key that the server can't know.",
 			expects:      "It is refused, or the account lacks the binding.",
-			cost:         cost{accounts: 1},
+			cost:         cost{own: 1},
 			run: func(s *scene) {
 				a := &account{key: s.newKey()}
 				body, err := wire.Message{Payload: a.key.JWK(), URL: s.url("newAccount"), NoNonce: true, Sign: wire.MAC([]byte("nobody knows this secret")),
@@ -50,7 +50,7 @@ func bindingCases() []spec {
 			requirements: []string{"RFC8555-7.3.4-18"},
 			does:         "Creates an account with the external account that was given.",
 			expects:      "201 with the same externalAccountBinding.",
-			needs:        []need{needsBinding}, cost: cost{accounts: 1},
+			needs:        []need{needsBinding}, cost: cost{own: 1},
 			run: func(s *scene) {
 				key := s.newKey()
 				payload := s.accountPayload(key)
@@ -94,7 +94,7 @@ func bindingCases() []spec {
 			requirements: []string{bad.requirement, "RFC8555-7.3.4-19"},
 			does:         "Sends newAccount with " + bad.what + ", then looks the key up.",
 			expects:      "It is refused, and no account was made.",
-			needs:        []need{needsBinding}, cost: cost{accounts: 1},
+			needs:        []need{needsBinding}, cost: cost{own: 1},
 			run: func(s *scene) {
 				key := s.newKey()
 				payload := s.accountPayload(key)

@@ -67,7 +67,7 @@ func keyChangeCases() []spec {
 			requirements: []string{"RFC8555-7.3.5-18", "RFC8555-7.3.5-19", "RFC8555-7.3.5-23", "DNSACCOUNT-3.5-01"},
 			does:         "Changes the key of an account, then reads the account with the new and the old one.",
 			expects:      "200; the new key works, the old does not, and the account is as it was.",
-			cost:         cost{accounts: 1},
+			cost:         cost{own: 1},
 			run: func(s *scene) {
 				a := s.ownAccount()
 				before := s.read(a, a.url)
@@ -93,7 +93,7 @@ func keyChangeCases() []spec {
 			requirements: []string{"RFC8555-7.3.5-24", "RFC8555-8.3-13"},
 			does:         "Creates an order, changes the key, and completes the order with the new key.",
 			expects:      "A certificate.",
-			needs:        []need{needsValidation}, cost: cost{accounts: 1, orders: 1},
+			needs:        []need{needsValidation}, cost: cost{own: 1, orders: 1},
 			run: func(s *scene) {
 				a := s.ownAccount()
 				o := s.order(a, s.name())
@@ -118,7 +118,7 @@ func keyChangeCases() []spec {
 			requirements: []string{"RFC8555-7.3.5-16", "RFC8555-7.3.5-20", "RFC8555-7.3.5-21", "RFC8555-7.3.5-22", "RFC8555-11.1-08"},
 			does:         "Changes the key to that of another account.",
 			expects:      "409 with the other account's URL in Location, and a problem document.",
-			cost:         cost{accounts: 2},
+			cost:         cost{own: 2},
 			run: func(s *scene) {
 				a, other := s.ownAccount(), s.ownAccount()
 				r := s.changeKey(rollover{a: a, newKey: other.key})
@@ -136,7 +136,7 @@ func keyChangeCases() []spec {
 			requirements: []string{"RFC8555-7.3.5-08"},
 			does:         "Deactivates an account and changes its key.",
 			expects:      "It is refused.",
-			cost:         cost{accounts: 1},
+			cost:         cost{own: 1},
 			run: func(s *scene) {
 				a := s.deactivated()
 				s.refuses("RFC8555-7.3.5-08", s.changeKey(rollover{a: a, newKey: s.newKey()}), "keyChange of a deactivated account", "unauthorized")
@@ -167,7 +167,7 @@ func keyChangeCases() []spec {
 			requirements: []string{bad.requirement, "RFC8555-7.3.5-20"},
 			does:         "Sends keyChange with " + bad.what + ", then reads the account with the old key.",
 			expects:      "It is refused with a problem document, and the old key still works.",
-			cost:         cost{accounts: 2},
+			cost:         cost{own: 2},
 			run: func(s *scene) {
 				c := rollover{a: s.ownAccount(), newKey: s.newKey()}
 				bad.edit(s, &c)

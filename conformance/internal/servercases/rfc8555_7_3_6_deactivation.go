@@ -18,7 +18,7 @@ func deactivationCases() []spec {
 			requirements: []string{"RFC8555-7.3.6-04", "RFC8555-7.1.2-05"},
 			does:         "Posts the status deactivated to an account.",
 			expects:      "200 and the account, deactivated.",
-			cost:         cost{accounts: 1},
+			cost:         cost{own: 1},
 			run: func(s *scene) {
 				a := s.ownAccount()
 				r := s.post(a, a.url, map[string]any{"status": "deactivated"})
@@ -32,7 +32,7 @@ func deactivationCases() []spec {
 			requirements: []string{"RFC8555-7.3.6-01", "RFC8555-7.3.6-02", "RFC8555-7.3.6-05"},
 			does:         "Deactivates an account, and reads it, orders, changes its key, revokes.",
 			expects:      "401 unauthorized each time.",
-			cost:         cost{accounts: 1, orders: 1},
+			cost:         cost{own: 1, orders: 1},
 			run: func(s *scene) {
 				a := s.deactivated()
 				for _, each := range []step{
@@ -53,7 +53,7 @@ func deactivationCases() []spec {
 			requirements: []string{"RFC8555-7.3.6-03"},
 			does:         "Posts the status deactivated to another account's URL.",
 			expects:      "It is refused, and the account stays valid.",
-			cost:         cost{accounts: 2},
+			cost:         cost{own: 2},
 			run: func(s *scene) {
 				a, stranger := s.ownAccount(), s.ownAccount()
 				s.refuses("RFC8555-7.3.6-03", s.post(stranger, a.url, map[string]any{"status": "deactivated"}), "deactivation by another account")
@@ -66,7 +66,7 @@ func deactivationCases() []spec {
 			requirements: []string{"RFC8555-7.3.6-08"},
 			does:         "Posts the status valid to a deactivated account, and sends newAccount with its key.",
 			expects:      "The key is of no use.",
-			cost:         cost{accounts: 1},
+			cost:         cost{own: 1},
 			run: func(s *scene) {
 				a := s.deactivated()
 				s.refuses("RFC8555-7.3.6-08", s.post(a, a.url, map[string]any{"status": "valid"}), "reactivation")

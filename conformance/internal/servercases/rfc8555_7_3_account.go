@@ -14,7 +14,7 @@ func accountCases() []spec {
 			requirements: []string{"RFC8555-7.3-18", "RFC8555-7.3-19", "RFC8555-7.3-20", "RFC8555-7.3-21"},
 			does:         "Creates an account and uses its key, and another key with its kid.",
 			expects:      "201, Location and the account as application/json; the key works, the other does not.",
-			cost:         cost{accounts: 1},
+			cost:         cost{own: 1},
 			run: func(s *scene) {
 				a := &account{key: s.newKey()}
 				s.register(a)
@@ -31,7 +31,7 @@ func accountCases() []spec {
 			requirements: []string{"RFC8555-7.3-02", "RFC8555-7.3-03", "RFC8555-7.3-05"},
 			does:         "Creates an account with orders, onlyReturnExisting false and an unknown member.",
 			expects:      "201, without any of them in the account.",
-			cost:         cost{accounts: 1},
+			cost:         cost{own: 1},
 			run: func(s *scene) {
 				key := s.newKey()
 				payload := s.accountPayload(key)
@@ -50,7 +50,7 @@ func accountCases() []spec {
 			requirements: []string{"RFC8555-7.3-14", "RFC8555-7.3-15"},
 			does:         "Sends newAccount without termsOfServiceAgreed, with false, and with a string.",
 			expects:      "If the server has terms that it requires, each is refused, and the directory names the terms.",
-			cost:         cost{accounts: 3},
+			cost:         cost{own: 3},
 			run:          termsRequired,
 		},
 		{
@@ -58,7 +58,7 @@ func accountCases() []spec {
 			requirements: []string{"RFC8555-7.3.1-01", "RFC8555-7.3.1-02", "RFC8555-7.3.1-03", "RFC8555-7.3.1-04", "RFC8555-7.3.1-05", "RFC8555-11.1-08", "DNSACCOUNT-3.5-01"},
 			does:         "Sends newAccount again for a key that has an account, with another contact, and with an empty object.",
 			expects:      "200 with the same Location and the account as it is stored.",
-			cost:         cost{accounts: 1},
+			cost:         cost{own: 1},
 			run:          foundAccount,
 		},
 		{
@@ -83,7 +83,7 @@ func accountCases() []spec {
 			requirements: []string{"RFC8555-7.3.2-05"},
 			does:         "Posts another contact to the account.",
 			expects:      "200 and the account with that contact.",
-			cost:         cost{accounts: 1},
+			cost:         cost{own: 1},
 			run: func(s *scene) {
 				a := s.ownAccount()
 				wanted := "mailto:other@" + s.env.Domain
@@ -105,7 +105,7 @@ func accountCases() []spec {
 			requirements: []string{"RFC8555-7.3.3-01", "RFC8555-7.3.3-02", "RFC8555-7.3.3-03", "RFC8555-7.3.3-04"},
 			does:         "Changes the terms, and sends newOrder.",
 			expects:      "403 userActionRequired with a link to the terms and an instance.",
-			needs:        []need{needsTerms}, cost: cost{accounts: 1}, alone: true,
+			needs:        []need{needsTerms}, cost: cost{own: 1}, alone: true,
 			run: func(s *scene) {
 				a := s.ownAccount()
 				s.env.Terms()
@@ -125,7 +125,7 @@ func contactCases() []spec {
 	contact := func(name, title string, requirements []string, value string, check func(*scene, *account)) spec {
 		return spec{
 			id: "rfc8555/7.3/contact-" + name, title: title, requirements: requirements,
-			does: "Creates an account with the contact " + value + ".", expects: "See the title.", cost: cost{accounts: 1},
+			does: "Creates an account with the contact " + value + ".", expects: "See the title.", cost: cost{own: 1},
 			run: func(s *scene) {
 				a := &account{key: s.newKey()}
 				payload := s.accountPayload(a.key)
@@ -169,7 +169,7 @@ func ignoredUpdate(name, requirement string, update map[string]any, mayRefuse bo
 		requirements: []string{requirement},
 		does:         "Posts the member to the account, with contacts that it takes.",
 		expects:      "200 and the account as it was, but for the contacts.",
-		cost:         cost{accounts: 1},
+		cost:         cost{own: 1},
 		run: func(s *scene) {
 			a := s.ownAccount()
 			before := s.read(a, a.url)

@@ -13,7 +13,7 @@ import (
 func certificateCases() []spec {
 	look := func(name, title string, requirements []string, expects string, run func(*scene, *tour)) spec {
 		return spec{id: "rfc8555/" + name, title: title, requirements: requirements, does: "Downloads a certificate.", expects: expects,
-			needs: []need{needsValidation}, cost: cost{accounts: 1, orders: 1},
+			needs: []need{needsValidation}, cost: cost{tour: true, orders: 1},
 			run: func(s *scene) {
 				t := s.toured()
 				s.at(t.issued.pem)

@@ -38,7 +38,7 @@ func finalizeCases() []spec {
 			requirements: []string{"RFC8555-7.4-22"},
 			does:         "Finalizes a ready order as another account.",
 			expects:      "It is refused, and the order stays ready.",
-			needs:        []need{needsValidation}, cost: cost{accounts: 2, orders: 1},
+			needs:        []need{needsValidation}, cost: cost{accounts: 1, own: 1, orders: 1},
 			run: func(s *scene) {
 				a, stranger := s.account(), s.ownAccount()
 				o := s.ready(a, s.name())
@@ -145,7 +145,7 @@ func finalizeCases() []spec {
 		cases = append(cases, spec{
 			id: "rfc8555/7.4/csr-" + bad.name, title: "No certificate for " + bad.what,
 			requirements: requirements, does: "Finalizes with " + bad.what + ".", expects: "It is refused as badCSR.",
-			needs: []need{needsValidation}, cost: cost{accounts: 2, orders: 1},
+			needs: []need{needsValidation}, cost: cost{accounts: 1, own: 1, orders: 1},
 			run: func(s *scene) {
 				a := s.account()
 				o := s.ready(a, s.name(), s.name())

@@ -13,7 +13,7 @@ func authorizationCases() []spec {
 			requirements: []string{"RFC8555-7.5-02"},
 			does:         "Completes an authorization, and orders the same name as another account.",
 			expects:      "The other account's order is pending.",
-			needs:        []need{needsValidation}, cost: cost{accounts: 2, orders: 2},
+			needs:        []need{needsValidation}, cost: cost{accounts: 1, own: 1, orders: 2},
 			run: func(s *scene) {
 				a, stranger, name := s.account(), s.ownAccount(), s.name()
 				s.ready(a, name)
@@ -68,7 +68,7 @@ func authorizationCases() []spec {
 			requirements: []string{"RFC8555-7.5.2-02"},
 			does:         "Deactivates an authorization as another account.",
 			expects:      "It is refused, and nothing is changed.",
-			cost:         cost{accounts: 2, orders: 1},
+			cost:         cost{accounts: 1, own: 1, orders: 1},
 			run: func(s *scene) {
 				a, stranger := s.account(), s.ownAccount()
 				z := s.authorizations(a, s.order(a, s.name()))[0]

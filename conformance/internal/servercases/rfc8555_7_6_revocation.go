@@ -28,7 +28,7 @@ func (s *scene) revoke(a *account, der []byte, reason int) *wire.Response {
 func revocationCases() []spec {
 	byAccount := func(name, title string, requirements []string, does, expects string, run func(*scene, *account, *issued)) spec {
 		return spec{id: "rfc8555/7.6/" + name, title: title, requirements: requirements, does: does, expects: expects,
-			needs: []need{needsValidation}, cost: cost{accounts: 2, orders: 3},
+			needs: []need{needsValidation}, cost: cost{accounts: 1, own: 1, orders: 3},
 			run: func(s *scene) {
 				a := s.account()
 				run(s, a, s.issue(a, s.name(), s.name()))
@@ -99,7 +99,7 @@ func revocationCases() []spec {
 			requirements: []string{"RFC8555-7.3.6-07"},
 			does:         "Deactivates an account that has a certificate, then revokes it with its key.",
 			expects:      "It was not revoked by then.",
-			needs:        []need{needsValidation}, cost: cost{accounts: 1, orders: 1},
+			needs:        []need{needsValidation}, cost: cost{own: 1, orders: 1},
 			run: func(s *scene) {
 				a := s.ownAccount()
 				c := s.issue(a, s.name())

@@ -116,14 +116,17 @@ func http01Cases() []spec {
 }
 
 func http01Spec(name, what, requirement string, should, valid bool, n need, answer func(*scene) http01Answer) spec {
-	expected, failures := "invalid", 1
+	expected, uses := "invalid", cost{accounts: 1, orders: 1, failures: 1}
 	if valid {
-		expected, failures = "valid", 0
+		expected, uses.failures = "valid", 0
+	}
+	if strings.HasPrefix(name, "thumbprint-") {
+		uses.own = 1
 	}
 	return spec{
 		id: "rfc8555/8.3/" + name, title: "http-01 with " + what + " is " + expected,
 		requirements: []string{requirement}, does: "Validates by http-01 with " + what + ".", expects: "The authorization becomes " + expected + ".",
-		needs: []need{needsHTTP, n}, cost: cost{accounts: 1, orders: 1, failures: failures},
+		needs: []need{needsHTTP, n}, cost: uses,
 		run: func(s *scene) {
 			z := s.answerHTTP(answer(s))
 			check := s.must

@@ -32,7 +32,7 @@ func renewalInfoCases() []spec {
 			requirements: []string{"RFC9773-3-01", "RFC9773-4.1-02", "RFC9773-4.2-01", "RFC9773-4.2-02", "RFC9773-4.2-03", "RFC9773-4.2-13", "RFC9773-4.3-02", "RFC9110-10.2.3-02", "RFC9773-6-01"},
 			does:         "Obtains a certificate and asks for its renewal information by GET.",
 			expects:      "200, application/json, a window with an end after its start, and Retry-After.",
-			needs:        []need{needsValidation}, cost: cost{accounts: 1, orders: 1},
+			needs:        []need{needsValidation}, cost: cost{tour: true},
 			run: renewalInfoForm,
 		},
 		{
@@ -64,7 +64,7 @@ func renewalInfoCases() []spec {
 			requirements: []string{"RFC9773-4.1-08"},
 			does:         "Asks for renewal information of an unknown serial number, without the dot, and with padding.",
 			expects:      "404 or 400 each time.",
-			needs:        []need{needsValidation}, cost: cost{accounts: 1, orders: 1},
+			needs:        []need{needsValidation}, cost: cost{tour: true},
 			run: func(s *scene) {
 				s.url("renewalInfo")
 				known := certificateID(s.toured().issued.leaf())
@@ -149,7 +149,7 @@ func renewalInfoCases() []spec {
 			requirements: []string{"RFC9773-5-04", "RFC9773-5-05", "RFC9773-5-07", "RFC9773-5-13"},
 			does:         "Orders what replaces another account's certificate, one with other names, and nothing at all.",
 			expects:      "Each is refused.",
-			needs:        []need{needsValidation}, cost: cost{accounts: 2, orders: 4},
+			needs:        []need{needsValidation}, cost: cost{accounts: 1, own: 1, orders: 4},
 			run: func(s *scene) {
 				s.url("renewalInfo")
 				a, stranger, name := s.account(), s.ownAccount(), s.name()

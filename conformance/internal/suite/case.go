@@ -25,6 +25,9 @@ type Case struct {
 	Needs []Capability
 	// Cost is what the case uses up at a server that counts.
 	Cost Cost
+	// Shares are costs of what cases make once for all that use it, by its name:
+	// only the first of them takes it.
+	Shares map[string]Cost
 	// Timeout ends the case; 0 is the runner's default.
 	Timeout time.Duration
 	// Alone cases are run while no other is.
