@@ -75,9 +75,11 @@ func (c *Client) readAuthorization(a *answer, url string) (*Authorization, error
 	default:
 		return nil, wrapf(ErrRefused, "authorization in unknown status %q", printable(w.Status))
 	}
-	for _, wc := range w.Challenges[:min(len(w.Challenges), maxChallenges)] {
-		if ch, err := c.readChallenge(wc); err == nil {
-			z.Challenges = append(z.Challenges, *ch)
+	offered := w.Challenges[:min(len(w.Challenges), maxChallenges)]
+	z.Challenges = make([]Challenge, 0, len(offered))
+	for i := range offered {
+		if ch, err := c.readChallenge(&offered[i]); err == nil {
+			z.Challenges = append(z.Challenges, ch)
 		} else if len(w.Challenges) == 1 {
 			return nil, err
 		}
@@ -85,11 +87,11 @@ func (c *Client) readAuthorization(a *answer, url string) (*Authorization, error
 	return z, nil
 }
 
-func (c *Client) readChallenge(w wireChallenge) (*Challenge, error) {
+func (c *Client) readChallenge(w *wireChallenge) (Challenge, error) {
 	if err := c.checkURL(w.URL); err != nil {
-		return nil, fmt.Errorf("challenge: %w", err)
+		return Challenge{}, fmt.Errorf("challenge: %w", err)
 	}
-	ch := &Challenge{Type: printable(w.Type), URL: w.URL, Status: w.Status, Token: w.Token, Validated: w.Validated.Time,
+	ch := Challenge{Type: printable(w.Type), URL: w.URL, Status: w.Status, Token: w.Token, Validated: w.Validated.Time,
 		Error: w.Error, AccountURI: w.AccountURI, IssuerDomainNames: w.Issuers}
 	if len(ch.IssuerDomainNames) == 0 {
 		ch.IssuerDomainNames = w.IssuersNew
@@ -201,10 +203,13 @@ func (a *Account) Answer(ctx context.Context, ch *Challenge) (*Challenge, error)
 			if w.URL == "" {
 				w.URL = ch.URL
 			}
-			if after, err = a.c.readChallenge(w); err == nil {
-				after.RetryAfter = ans.retryAfter()
+			read, err := a.c.readChallenge(&w)
+			if err != nil {
+				return err
 			}
-			return err
+			read.RetryAfter = ans.retryAfter()
+			after = &read
+			return nil
 		}})
 	if err != nil && (errors.Is(err, ErrMalformed) || isConflict(err)) {
 		// It may have been answered before: an earlier attempt, an earlier run.
@@ -228,7 +233,8 @@ func (a *Account) readChallengeAt(ctx context.Context, url string) (*Challenge, 
 		if w.URL == "" {
 			w.URL = url
 		}
-		ch, err = a.c.readChallenge(w)
+		read, err := a.c.readChallenge(&w)
+		ch = &read
 		return err
 	}})
 	if err != nil {
