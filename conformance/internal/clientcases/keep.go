@@ -15,7 +15,7 @@ const (
 	// settled is how long nothing must happen before the clock moves on.
 	settled = 12 * time.Millisecond
 	// stuck is how long a client may do nothing without waiting on its clock.
-	stuck = 10 * time.Second
+	stuck = 30 * time.Second
 	// keepPatience is for all the real time of such a run.
 	keepPatience = 2 * time.Minute
 )
