@@ -185,6 +185,7 @@ func http01Mutants() []mutant {
 			"rfc8555/8.3/wrong-token":      "RFC8555-8.3-09",
 		}},
 		wide(mutant{"http-01-doubted", "finds every answer by http-01 wrong", doubting(http01), map[string]string{
+			"rfc8738/4/http-01":                   "RFC8738-4-04",
 			"rfc8555/8.3/html":                    "RFC8555-8.3-15",
 			"rfc8555/8.3/ipv4-only":               "RFC8555-8.3-14",
 			"rfc8555/8.3/no-type":                 "RFC8555-8.3-15",
