@@ -309,6 +309,12 @@ func jsonDuties() map[string]func(*attempt) {
 	return map[string]func(*attempt){
 		"json-truncated": eachOnce1, "json-truncated/for good": notACME(),
 		"json-garbage": eachOnce1, "json-garbage/for good": notACME(),
+		"json-garbage/of a refusal": func(w *attempt) {
+			w.connect().ca.InjectOnce(w.fault, mockca.When{Endpoint: mockca.NewOrder})
+			w.ca.InjectOnce(mockca.BadNonce(), mockca.When{Endpoint: mockca.NewOrder})
+			w.obtains()
+			require.Equal(w.t, 2, w.count(mockca.NewOrder))
+		},
 		"json-trailing": eachOnce1, "json-trailing/for good": notACME(),
 		"json-deep": tooMuch, "json-long-array": tooMuch, "json-big-number": tooMuch,
 		"json-null": without("status"), "json-null:finalize": without("finalize"), "json-null:authorizations": without("authorizations"),

@@ -78,6 +78,8 @@ type Problem struct {
 	Help           string    // Link rel="help": what the rate limit means (RFC 8555, Section 6.6)
 	TermsOfService string    // Link rel="terms-of-service" (RFC 8555, Section 7.3.3)
 	Location       string    // with 409: the account that has the key already (RFC 8555, Section 7.3.5)
+
+	garbled bool // it was said to be a problem document, and could not be read
 }
 
 // Error is the type, status, detail and subproblems in one line.
@@ -167,7 +169,8 @@ func readProblem(status int, h http.Header, body []byte, from string, now time.T
 	p := new(Problem)
 	trimmed := bytes.TrimSpace(body)
 	if len(trimmed) == 0 || trimmed[0] != '{' || checkJSON(trimmed) != nil || json.Unmarshal(trimmed, p) != nil {
-		*p = Problem{Type: "about:blank", Title: http.StatusText(status), Detail: describeBody(h, trimmed)}
+		*p = Problem{Type: "about:blank", Title: http.StatusText(status), Detail: describeBody(h, trimmed),
+			garbled: strings.HasPrefix(h.Get("Content-Type"), "application/problem+json")}
 	}
 	p.Status = status
 	if status == http.StatusTooManyRequests && p.Type == "about:blank" {

@@ -214,6 +214,8 @@ func (c *Client) judge(ctx context.Context, q *call, t *attempts, a *answer, err
 		q.method = http.MethodGet // RFC 8555, Section 7.2, allows it as well
 		return true, 0, false
 	case isProblem && p.Status == http.StatusNotFound && q.early && t.failures < earlyTries:
+	case isProblem && p.garbled && t.failures < 2: // it may have been badNonce
+		maybeDone = true
 	case isProblem && !temporaryStatus(p.Status):
 		return false, 0, false
 	case isProblem:
