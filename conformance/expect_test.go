@@ -56,3 +56,21 @@ func TestOutcomes(t *testing.T) {
 		require.Equal(t, row.want, expected.of(suite.Result{ID: row.id, Verdict: row.verdict}, row.strict), "%+v", row)
 	}
 }
+
+// FuzzParseExpectations reads what people write: an error names the line, and
+// what is accepted has a verdict and a reason.
+func FuzzParseExpectations(f *testing.F) {
+	f.Add("# known\nrfc8555/7.2/new-nonce\tfail\tno-store is missing\n")
+	f.Add("a\twarn\t\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := ParseExpectations(strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		for id, e := range got {
+			require.NotEmpty(t, e.Reason, id)
+			require.Positive(t, e.Line)
+			require.Contains(t, []suite.Verdict{suite.Fail, suite.Warn, suite.Inconclusive}, e.Verdict)
+		}
+	})
+}
