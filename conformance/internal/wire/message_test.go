@@ -20,7 +20,7 @@ func TestMessagesAreGoodJWS(t *testing.T) {
 		for _, kid := range []string{"", "https://ca.example/account/1"} {
 			body, err := Message{Key: key, KID: kid, Payload: []byte(`{"a":1}`), URL: "https://ca.example/new", Nonce: "bm9uY2U"}.Body()
 			require.NoError(t, err)
-			parsed, err := jose.ParseSigned(string(body), algorithms)
+			parsed, err := jose.ParseSignedJSON(string(body), algorithms)
 			require.NoError(t, err, kind)
 			payload, err := parsed.Verify(key.Public())
 			require.NoError(t, err, kind)
@@ -72,7 +72,7 @@ func TestMessagesCanBeWrong(t *testing.T) {
 	m = Message{Key: key, KID: "k", Signature: func(s []byte) []byte { s[0] ^= 1; return s }}
 	body, err = m.Body()
 	require.NoError(t, err)
-	parsed, err := jose.ParseSigned(string(body), algorithms)
+	parsed, err := jose.ParseSignedJSON(string(body), algorithms)
 	require.NoError(t, err)
 	_, err = parsed.Verify(key.Public())
 	require.Error(t, err)
