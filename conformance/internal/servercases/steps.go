@@ -318,7 +318,7 @@ const firstLook = 30 * time.Millisecond
 // poll reads an object until done, in growing steps or as Retry-After says,
 // for as long as the case may take.
 func (s *scene) poll(a *account, url string, done func(status string) bool) object {
-	pause := firstLook
+	pause, began := firstLook, time.Now()
 	s.pause(pause)
 	for {
 		r := s.post(a, url, nil)
@@ -333,19 +333,29 @@ func (s *scene) poll(a *account, url string, done func(status string) bool) obje
 		if after, ok, err := r.RetryAfter(); ok && err == nil {
 			wait = max(pause, min(after, 5*time.Second))
 		}
-		s.pause(wait)
+		if !s.paused(wait) {
+			s.inconclusive("%s is still %s after %.0f s: %v", url, o.status(), time.Since(began).Seconds(), context.Cause(s.ctx))
+		}
 		pause = min(2*pause, time.Second)
 	}
 }
 
 // pause waits, unless the case ends before.
 func (s *scene) pause(wait time.Duration) {
+	if !s.paused(wait) {
+		s.inconclusive("the case was ended while it waited: %v", context.Cause(s.ctx))
+	}
+}
+
+// paused waits, and tells whether the case goes on.
+func (s *scene) paused(wait time.Duration) bool {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		return true
 	case <-s.ctx.Done():
-		s.inconclusive("the case was ended while it waited: %v", context.Cause(s.ctx))
+		return false
 	}
 }
 
