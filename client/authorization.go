@@ -59,13 +59,10 @@ type wireChallenge struct {
 	IssuersNew []string  `json:"issuerDomainNames"`
 }
 
-const (
-	knownChallenges = 5 // types of them: CAs seldom offer more
-	maxChallenges   = 50
-)
+const maxChallenges = 50
 
 func (c *Client) readAuthorization(a *answer, url string) (*Authorization, error) {
-	w := wireAuthorization{Challenges: make([]wireChallenge, 0, knownChallenges)} // so that decoding need not grow it
+	var w wireAuthorization
 	if err := a.object(&w); err != nil {
 		return nil, err
 	}

@@ -96,6 +96,10 @@ var comparePage = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("compare").Funcs(template.FuncMap{
 		"mark": func(v suite.Verdict) string { return verdictMarks[v] },
 		"text": printable,
+		"section": func(section string) string {
+			spec, number := cutSection(section)
+			return strings.TrimSpace(shortSpec(spec) + " " + number)
+		},
 	}).Parse(compareTemplate))
 })
 

@@ -83,8 +83,12 @@ func sectionOf(r suite.Result) string {
 	return ""
 }
 
-// compareSections sorts ids with 7.10 after 7.9.
+// compareSections sorts ids with 7.10 after 7.9, and the four standards that the
+// suite is about before the others.
 func compareSections(a, b string) int {
+	if byRank := standing(a) - standing(b); byRank != 0 {
+		return byRank
+	}
 	as, bs := strings.FieldsFunc(a, isSeparator), strings.FieldsFunc(b, isSeparator)
 	for i := range min(len(as), len(bs)) {
 		if as[i] == bs[i] {
@@ -96,6 +100,15 @@ func compareSections(a, b string) int {
 		return strings.Compare(as[i], bs[i])
 	}
 	return len(as) - len(bs)
+}
+
+func standing(id string) int {
+	for i, spec := range mainSpecs {
+		if strings.HasPrefix(id, strings.ToLower(spec)+"/") {
+			return i
+		}
+	}
+	return len(mainSpecs)
 }
 
 func isSeparator(r rune) bool { return r == '/' || r == '.' }

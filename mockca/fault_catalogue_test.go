@@ -74,6 +74,7 @@ func TestFaultsAreDescribed(t *testing.T) {
 		require.Regexp(t, sentence, f.Doc, f.Name)
 		require.Regexp(t, sentence, f.Duty, f.Name)
 		require.NotEmpty(t, f.Group)
+		require.NotRegexp(t, "[^ -~]", f.Params, "it is shown on terminals")
 		for _, id := range f.Requirements {
 			r, ok := conformance.RequirementByID(id)
 			require.True(t, ok, "%s: there is no requirement %s", f.Name, id)

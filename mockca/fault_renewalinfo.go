@@ -11,7 +11,7 @@ import (
 func renewalInfoFaults() []FaultInfo {
 	return []FaultInfo{
 		simple(ARIPast), simple(ARIFuture), simple(ARIInverted), simple(ARIZero), simple(ARIHuge), timed(24*time.Hour, ARIMoves),
-		worded("https://ca.example/why\x1b[2J\r\n\u202e", ARIExplanation),
+		worded("https://ca.example/why", ARIExplanation),
 		simple(ARI404), simple(ARI500), simple(ARI429), simple(ARIGarbage), simple(ARIMissing),
 		simple(ARIRetryAfter0), simple(ARIRetryAfterHuge), simple(ARIRetryAfterMissing),
 	}
@@ -103,14 +103,15 @@ func ARIMoves(step time.Duration) Fault {
 	return f
 }
 
-// ARIExplanation gives a URL of an explanation, with whatever is in it.
+// ARIExplanation gives a URL of an explanation, followed by what attacks who
+// shows it.
 func ARIExplanation(url string) Fault {
 	return Fault{
 		Name: "ari-explanation", Params: url, Doc: "the answer has an explanationURL, with hostile characters in it", Duty: "show it, without what could harm terminals and logs",
 		Requirements: []string{"RFC9773-4.2-04"},
 		Endpoints:    []Endpoint{RenewalInfo},
 		Response: func(_ *Exchange, r *Response) {
-			r.Edit(func(m map[string]any) { m["explanationURL"] = url })
+			r.Edit(func(m map[string]any) { m["explanationURL"] = url + "\x1b[2J\r\n\u202e" })
 		},
 	}
 }

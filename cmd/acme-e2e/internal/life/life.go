@@ -183,11 +183,18 @@ func (w *walk) observe(e manager.Event) {
 	case manager.EventChallenge:
 		w.proved++
 	case manager.EventFinalizing:
-		w.diary.passed("challenges", "RFC 8555, Section 8.3", fmt.Sprintf("%d of %d names proved by http-01 on port %d", w.proved, len(w.Names), w.CA.HTTPPort))
+		w.diary.passed("challenges", "RFC 8555, Section 8.3", w.howProved())
 	case manager.EventIssued:
 		w.remember(e.Certificate)
 		w.diary.passed("certificate", "RFC 8555, Section 7.4.2", fmt.Sprintf("serial %x, until %s; key, names, dates and chain verified", e.Certificate.SerialNumber, e.Certificate.NotAfter.UTC().Format(time.DateOnly)))
 	}
+}
+
+func (w *walk) howProved() string {
+	if w.proved == 0 {
+		return fmt.Sprintf("none was needed: the authorizations of all %d names still hold", len(w.Names))
+	}
+	return fmt.Sprintf("%d of %d names proved by http-01 on port %d", w.proved, len(w.Names), w.CA.HTTPPort)
 }
 
 func (w *walk) remember(cert *x509.Certificate) {

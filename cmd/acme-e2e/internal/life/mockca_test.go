@@ -45,6 +45,11 @@ func TestLifeAtEveryPersonality(t *testing.T) {
 			require.Equal(t, want, got["renewal information"])
 			require.Equal(t, life.Passed, got["deactivation"])
 			require.Len(t, result.Certificates, 2)
+			for _, step := range result.Steps {
+				if step.Name == "challenges" {
+					require.Regexp(t, `^2 of 2 names|^none was needed`, step.Detail)
+				}
+			}
 		})
 	}
 }
