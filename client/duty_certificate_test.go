@@ -29,7 +29,7 @@ func authorizationDuties() map[string]func(*attempt) {
 	return map[string]func(*attempt){
 		"authz-valid": fine(func(w *attempt, _ *client.Certificate) {
 			require.Zero(w.t, w.count(mockca.ChallengeURL))
-			require.Zero(w.t, w.paper.seen)
+			require.Zero(w.t, w.paper.looks())
 		}),
 		"authz-invalid": stuck("invalid"), "authz-expired": stuck("expired"), "authz-revoked": stuck("revoked"), "authz-deactivated": stuck("deactivated"),
 		"authz-no-challenge":         hopeless(client.ErrNoSolver, "nothing", "dns-01"),
@@ -77,10 +77,10 @@ func challengeDuties() map[string]func(*attempt) {
 			require.Equal(w.t, 2, w.count(mockca.ChallengeURL), "answered once each")
 		},
 		"challenge-already-answered": fine(),
-		"validation-many":            fine(func(w *attempt, _ *client.Certificate) { require.Equal(w.t, 10, w.paper.seen) }),
+		"validation-many":            fine(func(w *attempt, _ *client.Certificate) { require.Equal(w.t, 10, w.paper.looks()) }),
 		"validation-late": fine(func(w *attempt, _ *client.Certificate) {
 			time.Sleep(2 * time.Second)
-			require.Equal(w.t, 4, w.paper.seen)
+			require.Equal(w.t, 4, w.paper.looks())
 		}),
 		"dns-stale": func(w *attempt) {
 			w.connect().inject().refuses(client.ErrUnauthorized, "ns2.a.example")

@@ -254,6 +254,12 @@ func (s *sheet) check(_ context.Context, v mockca.ValidationRequest) *mockca.Pro
 	return nil
 }
 
+func (s *sheet) looks() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seen
+}
+
 func (s *sheet) left() (names []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
