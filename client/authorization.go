@@ -59,10 +59,13 @@ type wireChallenge struct {
 	IssuersNew []string  `json:"issuerDomainNames"`
 }
 
-const maxChallenges = 50
+const (
+	knownChallenges = 5 // types of them: CAs seldom offer more
+	maxChallenges   = 50
+)
 
 func (c *Client) readAuthorization(a *answer, url string) (*Authorization, error) {
-	var w wireAuthorization
+	w := wireAuthorization{Challenges: make([]wireChallenge, 0, knownChallenges)} // so that decoding need not grow it
 	if err := a.object(&w); err != nil {
 		return nil, err
 	}

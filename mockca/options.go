@@ -65,7 +65,7 @@ type Options struct {
 	// their authorizations and certificates: beyond it the oldest are
 	// forgotten, and can't be read, revoked or replaced any more. Default
 	// 100,000; negative: no limit. A finished order of one name takes about
-	// 3 KiB.
+	// 2.5 KiB.
 	MaxOrders int
 
 	// StateDir is a directory, made if there is none, in which the CA keeps its
