@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 
@@ -378,18 +379,19 @@ func nonceMutants() []mutant {
 		}, map[string]string{
 			"rfc8555/6.5/scope": "RFC8555-6.5-16",
 		}},
-		{"nonce-repeated", "gives one nonce out twice", func(s *stage) {
+		{"nonce-repeated", "gives the same nonce to whoever asks by HEAD", func(s *stage) {
 			var mu sync.Mutex
-			last := ""
-			answers(func(_ *mockca.Exchange, r *mockca.Response) {
+			first := ""
+			answers(func(x *mockca.Exchange, r *mockca.Response) {
 				mu.Lock()
 				defer mu.Unlock()
-				if last != "" {
-					r.Header.Set("Replay-Nonce", last)
-					last = ""
+				if x.Method != http.MethodHead {
 					return
 				}
-				last = r.Header.Get("Replay-Nonce")
+				if first == "" {
+					first = r.Header.Get("Replay-Nonce")
+				}
+				r.Header.Set("Replay-Nonce", first)
 			}, mockca.NewNonce)(s)
 		}, map[string]string{
 			"rfc8555/6.5.1/unique":  "RFC8555-6.5.1-01",
